@@ -1,0 +1,1 @@
+"""What Bifrost is about. Standard library only: true without any computer nearby."""

@@ -1,0 +1,262 @@
+"""Every error Bifrost raises on purpose.
+
+    BifrostError
+    ├── InvalidInput                 the caller can fix it
+    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid
+    │   └── IdempotencyConflict
+    ├── NotAllowed                   the caller needs another key
+    │   ├── KeyMissing  KeyInvalid
+    │   └── ScopeMissing
+    ├── NotFound                     AnalysisNotFound  KeyNotFound
+    ├── Conflict                     AnalysisFinished
+    ├── Unavailable                  the caller can try again
+    │   ├── StorageUnavailable  BrokerUnavailable
+    │   └── MigrationsPending
+    ├── ProviderError                an attempt failed
+    │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
+    │   ├── AnswerTruncated  AnswerMalformed  AnswerRefused              ask differently
+    │   └── PromptTooLong  ProviderMisconfigured  ProviderNotConfigured  do not try again
+    ├── Interrupted                  a running call must end now
+    │   └── LeaseLost  CancelRequested  DeadlineExceeded  ShuttingDown
+    ├── WorkerLost                   the worker died too often with this analysis
+    └── ConfigurationInvalid         nothing can start
+
+A class's docstring is its message; `code` is the stable name that users see, and stands in docs/errors.md.
+"""
+
+from typing import ClassVar
+
+
+class BifrostError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal_error"
+    #: True when the same request may succeed later.
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
+        """`detail` replaces the class's message; `retry_after` is a hint in seconds."""
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        self.retry_after = retry_after
+        super().__init__(self.detail)
+
+
+class InvalidInput(BifrostError):
+    """The request is not valid."""
+
+    code = "invalid_input"
+
+
+class LogEmpty(InvalidInput):
+    """The log is empty or blank: there is nothing to read."""
+
+    code = "log_empty"
+
+
+class LogTooLarge(InvalidInput):
+    """The log is larger than this server accepts."""
+
+    code = "log_too_large"
+
+
+class BodyUnreadable(InvalidInput):
+    """The body is not valid JSON."""
+
+    code = "body_unreadable"
+
+
+class CursorInvalid(InvalidInput):
+    """The cursor is not one that this server gave out."""
+
+    code = "cursor_invalid"
+
+
+class IdempotencyConflict(InvalidInput):
+    """This Idempotency-Key was used before with another body."""
+
+    code = "idempotency_conflict"
+
+
+class NotAllowed(BifrostError):
+    """The request is not allowed."""
+
+    code = "not_allowed"
+
+
+class KeyMissing(NotAllowed):
+    """An API key is needed: send it as X-API-Key or Authorization: Bearer."""
+
+    code = "key_missing"
+
+
+class KeyInvalid(NotAllowed):
+    """The API key is unknown, expired or revoked."""
+
+    code = "key_invalid"
+
+
+class ScopeMissing(NotAllowed):
+    """The API key does not have the scope that this call needs."""
+
+    code = "scope_missing"
+
+
+class NotFound(BifrostError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class AnalysisNotFound(NotFound):
+    """There is no such analysis."""
+
+    code = "analysis_not_found"
+
+
+class KeyNotFound(NotFound):
+    """There is no such API key."""
+
+    code = "key_not_found"
+
+
+class Conflict(BifrostError):
+    """The state it is in does not allow that."""
+
+    code = "conflict"
+
+
+class AnalysisFinished(Conflict):
+    """The analysis is already finished."""
+
+    code = "analysis_finished"
+
+
+class Unavailable(BifrostError):
+    """A part that this needs is away: try again."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class StorageUnavailable(Unavailable):
+    """The database is away: try again."""
+
+    code = "storage_unavailable"
+
+
+class BrokerUnavailable(Unavailable):
+    """The broker is away: try again."""
+
+    code = "broker_unavailable"
+
+
+class MigrationsPending(Unavailable):
+    """The database's schema is not the one this version needs: run `bifrost-cli db upgrade`."""
+
+    code = "migrations_pending"
+
+
+class ProviderError(BifrostError):
+    """The provider did not answer."""
+
+    code = "provider_error"
+
+
+class ProviderThrottled(ProviderError):
+    """The provider asks us to slow down."""
+
+    code = "provider_throttled"
+    retryable = True
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider is away or failed."""
+
+    code = "provider_unavailable"
+    retryable = True
+
+
+class ProviderTimeout(ProviderError):
+    """The provider did not answer in time."""
+
+    code = "provider_timeout"
+    retryable = True
+
+
+class AnswerTruncated(ProviderError):
+    """The model's answer was cut off at its token limit."""
+
+    code = "answer_truncated"
+
+
+class AnswerMalformed(ProviderError):
+    """The model's answer is not of the form asked for."""
+
+    code = "answer_malformed"
+
+
+class AnswerRefused(ProviderError):
+    """The model refused to answer."""
+
+    code = "answer_refused"
+
+
+class PromptTooLong(ProviderError):
+    """The prompt does not fit the model's context."""
+
+    code = "prompt_too_long"
+
+
+class ProviderMisconfigured(ProviderError):
+    """The provider refused the request: key, model name or address is wrong."""
+
+    code = "provider_misconfigured"
+
+
+class ProviderNotConfigured(ProviderError):
+    """The provider asked for is not configured on this server."""
+
+    code = "provider_not_configured"
+
+
+class Interrupted(BifrostError):
+    """The call must end now."""
+
+    code = "interrupted"
+
+
+class LeaseLost(Interrupted):
+    """Another worker has taken over this analysis."""
+
+    code = "lease_lost"
+
+
+class CancelRequested(Interrupted):
+    """Somebody asked to cancel this analysis."""
+
+    code = "cancelled"
+
+
+class DeadlineExceeded(Interrupted):
+    """The analysis did not finish before its deadline."""
+
+    code = "deadline_exceeded"
+
+
+class ShuttingDown(Interrupted):
+    """This worker is shutting down."""
+
+    code = "shutting_down"
+
+
+class WorkerLost(BifrostError):
+    """The worker process died or froze while it worked on this analysis, each time it was tried."""
+
+    code = "worker_lost"
+    retryable = True
+
+
+class ConfigurationInvalid(BifrostError):
+    """The configuration is not valid."""
+
+    code = "configuration_invalid"

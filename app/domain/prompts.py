@@ -1,0 +1,63 @@
+"""What we tell a model and what we hear from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.logs import PreparedLog
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a conversation. `role` is "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """One question to a provider."""
+
+    system: str
+    messages: tuple[Message, ...]
+    #: JSON schema of the answer.
+    schema: Mapping[str, object]
+    #: The log behind the question, for a provider that reads without a model.
+    log: PreparedLog
+    #: "en" or "ko": the language of the answer.
+    language: str
+    #: None: the provider's own default.
+    model: str | None
+    #: Tokens of system and messages, estimated.
+    tokens_estimated: int
+    max_output_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What a call cost. Tokens; `cost_micro_usd` in millionths of a US dollar."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_micro_usd: int = 0
+    #: True when the provider did not tell and we estimated.
+    estimated: bool = False
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both calls together."""
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_micro_usd=self.cost_micro_usd + other.cost_micro_usd,
+            estimated=self.estimated or other.estimated,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """A provider's whole answer, as text that should be JSON of the prompt's schema."""
+
+    text: str
+    #: The model that really answered, as the provider names it.
+    model: str
+    usage: Usage

@@ -1,0 +1,158 @@
+"""Analyses, for whoever submits and reads them."""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+import orjson
+import structlog
+
+from app import telemetry
+from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Status, Submission
+from app.domain.errors import AnalysisFinished, AnalysisNotFound, LogEmpty, LogTooLarge
+from app.domain.ports import Fingerprint, UnitOfWork
+from app.pipeline import PIPELINE_VERSION
+from app.pipeline.decoding import clean
+from app.services.routing import Routing
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submitted:
+    """What became of a submission. `replayed`: its idempotency key was known, this is the earlier analysis."""
+
+    analysis: Analysis
+    replayed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Some analyses, newest first. `next_before` goes into `Filter.before` for the next page; None on the last."""
+
+    items: tuple[Analysis, ...]
+    next_before: tuple[datetime, int] | None
+
+
+class Analyses:
+    """Submit, look, list, cancel."""
+
+    def __init__(self, unit_of_work: UnitOfWork, routing: Routing, *, max_log_bytes: int, cache_ttl: float) -> None:
+        self._unit_of_work = unit_of_work
+        self._routing = routing
+        self._max_log_bytes = max_log_bytes
+        self._cache_ttl = cache_ttl
+
+    def submit(self, submission: Submission) -> Submitted:
+        """Accept. When this returns, the analysis is committed; nothing was said to the broker.
+
+        Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`.
+        """
+        decoded = clean(submission.log)
+        submission = replace(
+            submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
+        )
+        self._check(submission.log)
+        route = self._routing.route(submission.source)
+        fingerprint = self._fingerprint(submission)
+        with self._unit_of_work() as tx:
+            accepted = None
+            if submission.cache is CacheMode.EXACT and self._cache_ttl > 0:
+                accepted = tx.analyses.add_from_cache(submission, fingerprint=fingerprint, ttl=self._cache_ttl)
+            if accepted is None:
+                accepted = tx.analyses.add(submission, route=route, fingerprint=fingerprint)
+            analysis = tx.analyses.get(submission.project_id, accepted.analysis_id)
+        if analysis is None:
+            raise AnalysisNotFound
+        if not accepted.replayed:
+            self._announce(analysis)
+        return Submitted(analysis=analysis, replayed=accepted.replayed)
+
+    def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis:
+        """One analysis of a project. Raises `AnalysisNotFound`."""
+        with self._unit_of_work() as tx:
+            analysis = tx.analyses.get(project_id, analysis_id, with_log=with_log)
+        if analysis is None:
+            raise AnalysisNotFound
+        return analysis
+
+    def list(self, wanted: Filter) -> Page:
+        """A page of a project's analyses."""
+        with self._unit_of_work() as tx:
+            found = tx.analyses.list(wanted)
+        items = tuple(found[: wanted.limit])
+        more = len(found) > wanted.limit
+        return Page(items=items, next_before=(items[-1].created_at, items[-1].id) if more else None)
+
+    def cancel(self, project_id: int, analysis_id: int) -> Analysis:
+        """Cancel at once when it waits, ask its worker when it runs.
+
+        Raises `AnalysisNotFound`, and `AnalysisFinished` when it ended in another way before.
+        """
+        with self._unit_of_work() as tx:
+            before = tx.analyses.get(project_id, analysis_id)
+            if before is None:
+                raise AnalysisNotFound
+            status = tx.analyses.cancel(project_id, analysis_id)
+            after = tx.analyses.get(project_id, analysis_id)
+        if after is None:
+            raise AnalysisNotFound
+        if status in TERMINAL and status is not Status.CANCELLED:
+            raise AnalysisFinished(f"The analysis is already {status}.")
+        log.info("analysis_cancel_requested", analysis_id=analysis_id, status=after.status)
+        return after
+
+    def _check(self, text: str) -> None:
+        size = len(text.encode())
+        if size > self._max_log_bytes:
+            raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {self._max_log_bytes:,}.")
+        if not text or text.isspace():
+            raise LogEmpty
+
+    def _fingerprint(self, submission: Submission) -> Fingerprint:
+        log_hash = hashlib.sha256(submission.log.encode()).hexdigest()
+        shapes_the_answer = (
+            PIPELINE_VERSION,
+            self._routing.identity(submission.source),
+            submission.project_id,
+            log_hash,
+            submission.source,
+            submission.model,
+            submission.language,
+            submission.analysis_type,
+            submission.service_name,
+            submission.environment,
+        )
+        request = {
+            name: value
+            for name, value in asdict(submission).items()
+            if name not in {"log", "request_id", "correlation_id", "idempotency_key"}
+        }
+        return Fingerprint(
+            log_hash=log_hash,
+            cache_key=_sha256(shapes_the_answer),
+            request_hash=_sha256({**request, "log_hash": log_hash}),
+        )
+
+    @staticmethod
+    def _announce(analysis: Analysis) -> None:
+        if analysis.cached:
+            telemetry.count_cache_hit()
+            telemetry.count_analysis(
+                status=analysis.status,
+                source=analysis.source,
+                provider=analysis.provider,
+                degraded=analysis.degraded,
+                seconds=0.0,
+            )
+        log.info(
+            "analysis_accepted",
+            analysis_id=analysis.id,
+            source=analysis.source,
+            priority=analysis.priority.name,
+            cached=analysis.cached,
+        )
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

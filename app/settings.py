@@ -1,0 +1,315 @@
+"""Everything read from the environment and `bifrost.yaml`: frozen, checked at start, all errors at once."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from app.domain.errors import ConfigurationInvalid
+
+PREFIX = "BIFROST_"
+#: Names that other tools set too, and the short forms of common ones: variable -> setting.
+WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
+    "DATABASE_URL": ("database", "url"),
+    "REDIS_URL": ("redis", "url"),
+    "KAFKA_BOOTSTRAP_SERVERS": ("kafka", "bootstrap_servers"),
+    "AI_MODEL": ("ai", "model"),
+    "AI_API_KEY": ("ai", "api_key"),
+    "LOG_LEVEL": ("log", "level"),
+    "BIFROST_DATABASE_URL": ("database", "url"),
+    "BIFROST_REDIS_URL": ("redis", "url"),
+    "BIFROST_URL": ("client", "url"),
+    "BIFROST_API_KEY": ("client", "api_key"),
+}
+#: Read by tools around Bifrost, not by Bifrost.
+FOREIGN = ("BIFROST_TEST_", "BIFROST_CONFIG")
+
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(
+        lambda v: tuple(part.strip() for part in v.split(",") if part.strip()) if isinstance(v, str) else v
+    ),
+]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _postgres_url(value: object) -> object:
+    """`postgres://` and `postgresql://` mean psycopg 3 or nothing to SQLAlchemy 2.1: name the driver we ship."""
+    return (
+        re.sub(r"^postgres(ql)?(\+psycopg2)?://", "postgresql+psycopg2://", value) if isinstance(value, str) else value
+    )
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Database(Section):
+    """PostgreSQL, the only truth."""
+
+    url: Annotated[SecretStr | None, BeforeValidator(_postgres_url)] = Field(
+        None, description="Address of PostgreSQL. Unset: the embedded server of `bifrost-cli up`."
+    )
+    pool_size: int = Field(8, ge=1, description="Connections a process keeps.")
+    pool_overflow: int = Field(8, ge=0, description="Connections it may open beyond that under load.")
+    pool_timeout: Seconds = Field(5.0, description="Seconds to wait for a free connection before answering 503.")
+    connect_timeout: int = Field(3, ge=1, description="Seconds to wait for the server to accept a connection.")
+    statement_timeout: Seconds = Field(15.0, description="Seconds after which the server ends a statement.")
+
+
+class Redis(Section):
+    """Redis, the doorbell."""
+
+    url: SecretStr | None = Field(None, description="Address of Redis. Unset: the embedded server of `bifrost-cli up`.")
+
+
+class Kafka(Section):
+    """Kafka, for Heimdall."""
+
+    bootstrap_servers: str | None = Field(None, description="Kafka brokers, `host:port,host:port`. Unset: no bridge.")
+
+
+class Web(Section):
+    """The web process."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(2, ge=1, description="Web processes.")
+    threads: int = Field(4, ge=1, description="Threads in each web process.")
+
+
+class Client(Section):
+    """Where `bifrost-cli` finds the API."""
+
+    url: str | None = Field(
+        None, description="Address of the API. Unset: the one the last `bifrost-cli up` remembered."
+    )
+    api_key: SecretStr | None = Field(None, description="API key. Unset: the one the last `bifrost-cli up` remembered.")
+    timeout: Seconds = Field(30.0, description="Seconds to wait for an answer of the API.")
+
+
+class Worker(Section):
+    """The Celery workers and the protocol they follow."""
+
+    prepare_processes: int = Field(2, ge=1, description="Processes that prepare logs (CPU).")
+    infer_threads: int = Field(250, ge=1, description="Model calls one `infer` process waits for at the same time.")
+    lease_seconds: Seconds = Field(60.0, description="A worker that is silent for this long has lost its analysis.")
+    heartbeat_seconds: Seconds = Field(15.0, description="How often leases are extended.")
+    max_attempts: int = Field(
+        3, ge=1, description="Attempts with a provider before the next one of the chain is asked."
+    )
+    backoff_base_seconds: Seconds = Field(
+        1.0, description="First retry within this time (full jitter), doubled each time."
+    )
+    backoff_cap_seconds: Seconds = Field(60.0, description="Longest wait between attempts.")
+    max_throttles: int = Field(
+        20, ge=1, description="Times a provider may ask to slow down before the next one is asked."
+    )
+    retry_after_cap_seconds: Seconds = Field(300.0, description="Longest `Retry-After` of a provider that is obeyed.")
+    shutdown_seconds: Seconds = Field(10.0, description="Time to finish or hand back on SIGTERM.")
+
+
+class Dispatcher(Section):
+    """The process that moves what is due from PostgreSQL to Celery."""
+
+    poll_seconds: Seconds = Field(1.0, description="Longest pause between two looks when nobody rings.")
+    busy_poll_seconds: Seconds = Field(0.02, description="Pause between two looks while there is work.")
+    window: int = Field(64, ge=1, description="Unanswered messages kept in each `prepare` queue.")
+    window_infer: int = Field(500, ge=1, description="Unanswered messages kept in each `infer` queue.")
+    resend_seconds: Seconds = Field(
+        15.0, description="A message unanswered for this long is sent again (then doubled)."
+    )
+    lost_seconds: Seconds = Field(2.0, description="The same, when the broker's queue is empty.")
+    sweep_seconds: Seconds = Field(1.0, description="How often leases and deadlines are checked.")
+
+
+class Limits(Section):
+    """What a caller may send."""
+
+    max_log_bytes: int = Field(10 * 1024 * 1024, ge=1, description="Largest log, decoded, in bytes.")
+    max_name_chars: int = Field(100, ge=1, le=100, description="Longest `service_name`, `environment`, `model`.")
+    max_tags: int = Field(32, ge=0, description="Most tags on one analysis.")
+    max_tag_chars: int = Field(64, ge=1, description="Longest tag.")
+    max_metadata_bytes: int = Field(16 * 1024, ge=2, description="Largest `metadata`, as JSON, in bytes.")
+    max_json_depth: int = Field(32, ge=1, description="Deepest nesting of a JSON body.")
+    max_deadline_seconds: float = Field(86_400.0, gt=0, description="Longest `deadline_seconds`.")
+    max_idempotency_key_chars: int = Field(255, ge=1, le=255, description="Longest `Idempotency-Key`.")
+    page_default: int = Field(50, ge=1, description="`limit` of a list when none is given.")
+    page_max: int = Field(500, ge=1, description="Largest `limit` of a list.")
+
+
+class Preparation(Section):
+    """How a log becomes a prompt."""
+
+    token_budget: int = Field(8000, ge=500, description="Tokens a prompt may have, when the provider allows as many.")
+    max_output_tokens: int = Field(1200, ge=100, description="Tokens the answer may have.")
+    max_line_chars: int = Field(1000, ge=80, description="A longer line loses its middle.")
+    max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
+
+
+class Cache(Section):
+    """Answers given again."""
+
+    ttl_seconds: float = Field(86_400.0, ge=0, description="Age up to which an answer is given again; 0: never.")
+
+
+class Ai(Section):
+    """Which providers answer."""
+
+    chain: Names = Field((), description="Providers asked for `source: auto`, in order; the rules always come last.")
+    model: str | None = Field(None, description="Default model of every provider that does not name its own.")
+    api_key: SecretStr | None = Field(None, description="Default key of every provider that does not name its own.")
+
+
+class Ollama(Section):
+    """Ollama, for `source: local`."""
+
+    url: str = Field("http://127.0.0.1:11434", description="Address of the Ollama server.")
+    model: str | None = Field(None, description="Model. Unset: `ai.model`, else `mistral`.")
+    num_ctx: int = Field(16_384, ge=1024, description="Context window asked for, in tokens.")
+    keep_alive: str = Field("10m", description="How long the server keeps the model loaded.")
+    connect_timeout: Seconds = Field(3.0, description="Seconds to connect.")
+    read_timeout: Seconds = Field(
+        120.0, description="Seconds without a single byte before giving up (loading a model is slow)."
+    )
+    timeout: Seconds = Field(600.0, description="Seconds for a whole answer.")
+
+
+class Bedrock(Section):
+    """AWS Bedrock, for `source: cloud`."""
+
+    region: str | None = Field(None, description="AWS region. Unset: AWS's own configuration.")
+    model: str | None = Field(None, description="Model or inference profile id. Unset: `ai.model`.")
+    endpoint_url: str | None = Field(None, description="Another endpoint, for a private link or a test.")
+    context_tokens: int = Field(128_000, ge=1024, description="Context window of the model, in tokens.")
+    connect_timeout: Seconds = Field(3.0, description="Seconds to connect.")
+    read_timeout: Seconds = Field(30.0, description="Seconds without a single byte before giving up.")
+    timeout: Seconds = Field(300.0, description="Seconds for a whole answer.")
+
+
+class OpenaiCompatible(Section):
+    """Any server that speaks OpenAI's chat completions."""
+
+    url: str | None = Field(None, description="Base URL, up to and including `/v1`.")
+    model: str | None = Field(None, description="Model. Unset: `ai.model`.")
+    api_key: SecretStr | None = Field(None, description="Key. Unset: `ai.api_key`.")
+    context_tokens: int = Field(32_768, ge=1024, description="Context window of the model, in tokens.")
+    connect_timeout: Seconds = Field(3.0, description="Seconds to connect.")
+    read_timeout: Seconds = Field(30.0, description="Seconds without a single byte before giving up.")
+    timeout: Seconds = Field(300.0, description="Seconds for a whole answer.")
+
+
+class Log(Section):
+    """Bifrost's own log."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level written.")
+    format: Literal["auto", "json", "text"] = Field("auto", description="`auto`: text on a terminal, JSON elsewhere.")
+
+
+class Metrics(Section):
+    """Prometheus."""
+
+    directory: Path | None = Field(
+        None, description="Shared by the processes of one machine, so that one scrape sees them all."
+    )
+
+
+class Settings(Section):
+    """All of it. A name here is `BIFROST_<SECTION>__<NAME>` in the environment and `section: {name: …}` in the file."""
+
+    data_dir: Path = Field(
+        Path("~/.local/state/bifrost"), description="Where the embedded servers keep their data (`BIFROST_DATA_DIR`)."
+    )
+    database: Database = Database()
+    redis: Redis = Redis()
+    kafka: Kafka = Kafka()
+    web: Web = Web()
+    client: Client = Client()
+    worker: Worker = Worker()
+    dispatcher: Dispatcher = Dispatcher()
+    limits: Limits = Limits()
+    preparation: Preparation = Preparation()
+    cache: Cache = Cache()
+    ai: Ai = Ai()
+    ollama: Ollama = Ollama()
+    bedrock: Bedrock = Bedrock()
+    openai_compatible: OpenaiCompatible = OpenaiCompatible()
+    log: Log = Log()
+    metrics: Metrics = Metrics()
+
+
+def load(environ: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
+    """Read the file (`BIFROST_CONFIG`, else `./bifrost.yaml` when it is there), then the environment above it.
+
+    Raises `ConfigurationInvalid` naming everything that is wrong, values of secrets not shown.
+    """
+    environ = os.environ if environ is None else environ
+    tree = _read_file(environ, file)
+    for name, path in _variables(environ):
+        node = tree
+        for part in path[:-1]:
+            child = node.setdefault(part, {})
+            if not isinstance(child, dict):
+                child = node[part] = {}
+            node = child
+        node[path[-1]] = environ[name]
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        lines = "".join(f"\n  {_problem(part['loc'], part['msg'])}" for part in error.errors())
+        raise ConfigurationInvalid(f"The configuration is not valid:{lines}") from None
+    return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
+
+
+def _variables(environ: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Variables that mean a setting, least specific first, so that the exact name wins over a well-known one."""
+    known = [(name, path) for name, path in WELL_KNOWN.items() if environ.get(name)]
+    exact = [
+        (name, tuple(name.removeprefix(PREFIX).lower().split("__")))
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in WELL_KNOWN and not name.startswith(FOREIGN) and environ[name]
+    ]
+    return known + exact
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    path = ".".join(str(part) for part in location)
+    variable = PREFIX + "__".join(str(part) for part in location).upper()
+    return f"{path} ({variable}): {message}"
+
+
+def _read_file(environ: Mapping[str, str], file: Path | None) -> dict[str, Any]:
+    named = file or (Path(environ["BIFROST_CONFIG"]) if environ.get("BIFROST_CONFIG") else None)
+    path = named or Path("bifrost.yaml")
+    if not path.exists():
+        if named:
+            raise ConfigurationInvalid(f"The configuration file {named} does not exist.")
+        return {}
+    try:
+        content = yaml.safe_load(_substitute(path.read_text(encoding="utf-8"), environ))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationInvalid(f"The configuration file {path} cannot be read: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationInvalid(f"The configuration file {path} must hold `section: {{name: value}}` at its top.")
+    return content
+
+
+def _substitute(text: str, environ: Mapping[str, str]) -> str:
+    """`${NAME:default}` -> the variable, else the default; without a default the variable must be set."""
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        found = environ.get(name, default)
+        if found is None:
+            raise ConfigurationInvalid(f"The configuration file uses ${{{name}}}, which is not set and has no default.")
+        return found
+
+    return re.sub(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::(?P<default>[^}]*))?\}", value, text)

@@ -1,0 +1,201 @@
+"""Analyses as their owners see them: add, look, list, cancel."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import RowMapping
+
+from app.domain.analyses import Analysis, Filter, Language, Priority, Source, Stage, Status, Submission
+from app.domain.errors import IdempotencyConflict
+from app.domain.ports import Accepted, Fingerprint, Route
+from app.storage import codecs
+
+#: What a submission writes, whether it is queued or answered from the cache.
+_ASKED = """project_id, source, requested_model, log_content, log_zstd, log_bytes, log_hash, bytes_replaced,
+    service_name, environment, analysis_type, priority, tags, language, metadata, request_id, correlation_id,
+    idempotency_key, request_hash, cache_key, deadline_at"""
+_ASKED_VALUES = """:project_id, :source, :requested_model, :log_content, :log_zstd, :log_bytes, :log_hash,
+    :bytes_replaced, :service_name, :environment, :analysis_type, :priority, CAST(:tags AS jsonb), :language,
+    CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache_key,
+    now() + make_interval(secs => CAST(:deadline_seconds AS double precision))"""
+_ON_KNOWN_KEY = "ON CONFLICT (project_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
+
+#: The NOTIFY is delivered at COMMIT: the dispatcher looks at once instead of at its next poll.
+_ADD = text(f"""
+    WITH added AS (
+        INSERT INTO analysis_results ({_ASKED}, queue, provider)
+        VALUES ({_ASKED_VALUES}, :queue, :provider)
+        {_ON_KNOWN_KEY}
+        RETURNING id
+    )
+    SELECT id, pg_notify('bifrost_due', '') FROM added
+""")
+#: Only first-hand, undegraded answers are given again: a copy of a copy would never expire.
+_ADD_FROM_CACHE = text(f"""
+    INSERT INTO analysis_results ({_ASKED}, queue, provider, status, stage, started_at, finished_at,
+        duration_seconds, model, cached_from, response, severity, diagnosis, coverage, usage)
+    SELECT {_ASKED_VALUES}, queue, provider, 'completed', stage, now(), now(),
+        0, model, id, response, severity, diagnosis, coverage, CAST('{{}}' AS jsonb)
+    FROM analysis_results
+    WHERE cache_key = :cache_key AND status = 'completed' AND cached_from IS NULL AND NOT degraded
+        AND finished_at > now() - make_interval(secs => :ttl)
+    ORDER BY finished_at DESC
+    LIMIT 1
+    {_ON_KNOWN_KEY}
+    RETURNING id
+""")
+_KNOWN = text("""
+    SELECT id, request_hash FROM analysis_results
+    WHERE project_id = :project_id AND idempotency_key = :idempotency_key
+""")
+_SHOWN = """id, project_id, status, stage, source, provider, coalesce(model, requested_model) AS model, degraded,
+    cached_from, diagnosis, response, coverage, usage, attempt, error, service_name, environment, analysis_type,
+    priority, language, tags, metadata, request_id, correlation_id, created_at, started_at, finished_at,
+    duration_seconds"""
+_GET = text(f"SELECT {_SHOWN} FROM analysis_results WHERE id = :id AND project_id = :project_id")
+_GET_WITH_LOG = text(
+    f"SELECT {_SHOWN}, log_content, log_zstd FROM analysis_results WHERE id = :id AND project_id = :project_id"
+)
+_CANCEL = text("""
+    UPDATE analysis_results SET
+        cancel_requested_at = coalesce(cancel_requested_at, now()),
+        status = CASE WHEN status = 'running' THEN status ELSE 'cancelled' END,
+        finished_at = CASE WHEN status = 'running' THEN NULL ELSE now() END,
+        duration_seconds = CASE WHEN status = 'running' THEN NULL
+            ELSE extract(epoch FROM now() - created_at) END
+    WHERE id = :id AND project_id = :project_id AND status IN ('queued', 'retrying', 'running')
+    RETURNING status
+""")
+_STATUS = text("SELECT status FROM analysis_results WHERE id = :id AND project_id = :project_id")
+
+#: Filter field -> condition. Those that are None are left away.
+_CONDITIONS: Mapping[str, str] = {
+    "status": "status = :status",
+    "service_name": "service_name = :service_name",
+    "environment": "environment = :environment",
+    "model": "coalesce(model, requested_model) = :model",
+    "source": "source = :source",
+    "severity": "severity = :severity",
+    "tag": "tags @> CAST(:tag AS jsonb)",
+    "since": "created_at >= :since",
+    "until": "created_at < :until",
+}
+
+
+class PostgresAnalyses:
+    """`ports.Analyses` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, submission: Submission, *, route: Route, fingerprint: Fingerprint) -> Accepted:
+        """Insert, or find the one stored under the same idempotency key."""
+        values = _values(submission, fingerprint) | {"queue": route.queue, "provider": route.provider}
+        added = self._connection.execute(_ADD, values).first()
+        if added is not None:
+            return Accepted(analysis_id=added.id, replayed=False)
+        known = self._connection.execute(_KNOWN, values).one()
+        if known.request_hash != fingerprint.request_hash:
+            raise IdempotencyConflict
+        return Accepted(analysis_id=known.id, replayed=True)
+
+    def add_from_cache(self, submission: Submission, *, fingerprint: Fingerprint, ttl: float) -> Accepted | None:
+        """Insert as completed with a cached answer; None when there is none, or the idempotency key is known."""
+        values = _values(submission, fingerprint) | {"ttl": ttl}
+        added = self._connection.execute(_ADD_FROM_CACHE, values).first()
+        return None if added is None else Accepted(analysis_id=added.id, replayed=False)
+
+    def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis | None:
+        """One analysis of a project."""
+        statement = _GET_WITH_LOG if with_log else _GET
+        row = self._connection.execute(statement, {"id": analysis_id, "project_id": project_id}).mappings().first()
+        return None if row is None else _analysis(row)
+
+    def list(self, wanted: Filter) -> Sequence[Analysis]:
+        """Newest first, at most `limit + 1`; the keyset makes page 1,000 as cheap as page 1."""
+        values: dict[str, Any] = {
+            name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None
+        }
+        conditions = ["project_id = :project_id", *(_CONDITIONS[name] for name in values)]
+        if wanted.tag is not None:
+            values["tag"] = orjson.dumps([wanted.tag]).decode()
+        if wanted.before is not None:
+            conditions.append("(created_at, id) < (:before_at, :before_id)")
+            values["before_at"], values["before_id"] = wanted.before
+        statement = text(
+            f"SELECT {_SHOWN} FROM analysis_results WHERE {' AND '.join(conditions)} "
+            "ORDER BY created_at DESC, id DESC LIMIT :limit"
+        )
+        values |= {"project_id": wanted.project_id, "limit": wanted.limit + 1}
+        return [_analysis(row) for row in self._connection.execute(statement, values).mappings()]
+
+    def cancel(self, project_id: int, analysis_id: int) -> Status | None:
+        """Cancel at once when it waits, ask its worker when it runs. The state after; None when unknown."""
+        values = {"id": analysis_id, "project_id": project_id}
+        changed = self._connection.execute(_CANCEL, values).scalar()
+        status = changed or self._connection.execute(_STATUS, values).scalar()
+        return None if status is None else Status(status)
+
+
+def _values(submission: Submission, fingerprint: Fingerprint) -> dict[str, Any]:
+    content, compressed = codecs.compress(submission.log)
+    return {
+        "project_id": submission.project_id,
+        "source": submission.source,
+        "requested_model": submission.model,
+        "log_content": content,
+        "log_zstd": compressed,
+        "log_bytes": len(submission.log.encode()),
+        "log_hash": fingerprint.log_hash,
+        "bytes_replaced": submission.bytes_replaced,
+        "service_name": submission.service_name,
+        "environment": submission.environment,
+        "analysis_type": submission.analysis_type,
+        "priority": int(submission.priority),
+        "tags": orjson.dumps(submission.tags).decode(),
+        "language": submission.language,
+        "metadata": orjson.dumps(submission.metadata).decode(),
+        "request_id": submission.request_id,
+        "correlation_id": submission.correlation_id,
+        "idempotency_key": submission.idempotency_key,
+        "request_hash": fingerprint.request_hash,
+        "cache_key": fingerprint.cache_key,
+        "deadline_seconds": submission.deadline_seconds,
+    }
+
+
+def _analysis(row: RowMapping) -> Analysis:
+    return Analysis(
+        id=row["id"],
+        project_id=row["project_id"],
+        status=Status(row["status"]),
+        stage=Stage(row["stage"]),
+        source=Source(row["source"]),
+        provider=row["provider"],
+        model=row["model"],
+        degraded=row["degraded"],
+        cached=row["cached_from"] is not None,
+        cached_from=row["cached_from"],
+        diagnosis=codecs.DIAGNOSIS.load(row["diagnosis"]),
+        response=row["response"],
+        coverage=codecs.COVERAGE.load(row["coverage"]),
+        usage=codecs.USAGE.load(row["usage"]),
+        attempts=row["attempt"],
+        error=codecs.FAILURE.load(row["error"]),
+        service_name=row["service_name"],
+        environment=row["environment"],
+        analysis_type=row["analysis_type"],
+        priority=Priority(row["priority"]),
+        language=Language(row["language"]),
+        tags=tuple(row["tags"]),
+        metadata=row["metadata"],
+        request_id=row["request_id"],
+        correlation_id=row["correlation_id"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        duration_seconds=row["duration_seconds"],
+        log_content=codecs.decompress(row["log_content"], row["log_zstd"]) if "log_zstd" in row else None,
+    )

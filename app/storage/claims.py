@@ -1,0 +1,185 @@
+"""The work on analyses: claim, extend, hand on, give back, conclude. Each write is fenced by the epoch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage
+from app.domain.logs import PreparedLog
+from app.domain.ports import Heartbeat
+from app.storage import codecs
+
+_CLAIM = text("""
+    WITH claimed AS (
+        UPDATE analysis_results SET
+            status = 'running', epoch = epoch + 1, attempt = attempt + 1, lease_owner = :owner,
+            lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now()),
+            rung_at = NULL, rings = 0
+        WHERE id = :id AND stage = :stage AND status IN ('queued', 'retrying') AND run_at <= now()
+            AND cancel_requested_at IS NULL
+        RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
+            service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
+            extract(epoch FROM deadline_at - now()) AS seconds_left
+    ), begun AS (
+        INSERT INTO analysis_attempts (analysis_id, epoch, attempt, stage, provider, worker)
+        SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
+    )
+    SELECT * FROM claimed
+""")
+_LOG = text("SELECT log_content, log_zstd FROM analysis_results WHERE id = :id")
+_PREPARED = text("SELECT body FROM analysis_preparations WHERE analysis_id = :id")
+
+_OURS = "id = :id AND epoch = :epoch AND status = 'running'"
+_END_ATTEMPT = """ended AS (
+        UPDATE analysis_attempts a SET ended_at = now(), outcome = :outcome, error = CAST(:error AS jsonb),
+            usage = CAST(:usage AS jsonb), provider = coalesce(:provider, a.provider)
+        FROM moved WHERE a.analysis_id = moved.id AND a.epoch = :epoch
+    )"""
+#: A cancel that arrived while the worker was busy takes effect wherever the analysis would have waited again.
+_WAIT_OR_CANCEL = """
+            status = CASE WHEN cancel_requested_at IS NULL THEN :status ELSE 'cancelled' END,
+            finished_at = CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE now() END,
+            duration_seconds = CASE WHEN cancel_requested_at IS NULL THEN NULL
+                ELSE extract(epoch FROM now() - created_at) END,
+            lease_owner = NULL, lease_until = NULL, rung_at = NULL, rings = 0"""
+_HAND_ON = text(f"""
+    WITH moved AS (
+        UPDATE analysis_results SET {_WAIT_OR_CANCEL},
+            stage = :stage, queue = :queue, attempt = 0, run_at = now()
+        WHERE {_OURS}
+        RETURNING id
+    ), stored AS (
+        INSERT INTO analysis_preparations (analysis_id, body) SELECT id, :body FROM moved
+        ON CONFLICT (analysis_id) DO UPDATE SET body = excluded.body
+    ), {_END_ATTEMPT}
+    SELECT id, pg_notify('bifrost_due', '') FROM moved
+""")
+_GIVE_BACK = text(f"""
+    WITH moved AS (
+        UPDATE analysis_results SET {_WAIT_OR_CANCEL},
+            attempt = attempt - CASE WHEN :counted THEN 0 ELSE 1 END,
+            throttles = throttles + CASE WHEN :counted THEN 0 ELSE 1 END,
+            error = CAST(:error AS jsonb), run_at = now() + make_interval(secs => :delay)
+        WHERE {_OURS}
+        RETURNING id
+    ), {_END_ATTEMPT}
+    SELECT id FROM moved
+""")
+_CONCLUDE = text(f"""
+    WITH moved AS (
+        UPDATE analysis_results SET
+            status = :status, provider = coalesce(:provider, provider), model = :model, degraded = :degraded,
+            diagnosis = CAST(:diagnosis AS jsonb), severity = :severity, response = :response,
+            coverage = CAST(:coverage AS jsonb), usage = CAST(:usage AS jsonb), error = CAST(:error AS jsonb),
+            finished_at = now(), duration_seconds = extract(epoch FROM now() - created_at),
+            lease_owner = NULL, lease_until = NULL
+        WHERE {_OURS}
+        RETURNING id, status, callback
+    ), {_END_ATTEMPT}, cleared AS (
+        DELETE FROM analysis_preparations USING moved WHERE analysis_id = moved.id
+    ), announced AS (
+        INSERT INTO outbox (analysis_id, kind, callback)
+        SELECT id, 'analysis.' || status, callback FROM moved WHERE callback IS NOT NULL
+    )
+    SELECT id FROM moved
+""")
+_EXTEND = text("""
+    UPDATE analysis_results r SET lease_until = now() + make_interval(secs => :lease)
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:epochs AS bigint[])) AS held (id, epoch)
+    WHERE r.id = held.id AND r.epoch = held.epoch AND r.status = 'running'
+    RETURNING r.id, r.epoch, r.cancel_requested_at IS NOT NULL AS cancel_requested
+""")
+
+
+class PostgresClaims:
+    """`ports.Claims` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float) -> Claim | None:
+        """Take the right to work on it; None when it is not due, not there, or somebody else's."""
+        values = {"id": analysis_id, "stage": stage, "owner": owner, "lease": lease}
+        row = self._connection.execute(_CLAIM, values).first()
+        if row is None:
+            return None
+        return Claim(
+            analysis_id=row.id,
+            epoch=row.epoch,
+            attempt=row.attempt,
+            throttles=row.throttles,
+            stage=Stage(row.stage),
+            source=Source(row.source),
+            provider=row.provider,
+            model=row.requested_model,
+            language=Language(row.language),
+            analysis_type=row.analysis_type,
+            service_name=row.service_name,
+            environment=row.environment,
+            bytes_replaced=row.bytes_replaced,
+            request_id=row.request_id,
+            correlation_id=row.correlation_id,
+            project_id=row.project_id,
+            created_at=row.created_at,
+            seconds_left=None if row.seconds_left is None else max(0.0, float(row.seconds_left)),
+        )
+
+    def log_of(self, claim: Claim) -> str:
+        """The log as submitted, cleaned."""
+        row = self._connection.execute(_LOG, {"id": claim.analysis_id}).one()
+        return codecs.decompress(row.log_content, row.log_zstd)
+
+    def store_prepared(self, claim: Claim, prepared: PreparedLog, *, queue: str) -> bool:
+        """Hand over to the next stage. False: the claim is no longer ours, nothing was written."""
+        values = _fence(claim, outcome="prepared", status="queued")
+        values |= {"stage": Stage.INFER, "queue": queue, "body": codecs.pack(prepared)}
+        return self._connection.execute(_HAND_ON, values).first() is not None
+
+    def prepared_of(self, claim: Claim) -> PreparedLog | None:
+        """What the first stage stored."""
+        body = self._connection.execute(_PREPARED, {"id": claim.analysis_id}).scalar()
+        return None if body is None else codecs.unpack(body)
+
+    def extend(self, claims: Sequence[tuple[int, int]], *, lease: float) -> Sequence[Heartbeat]:
+        """Extend leases of (id, epoch); those missing from the answer are lost."""
+        values = {"ids": [c[0] for c in claims], "epochs": [c[1] for c in claims], "lease": lease}
+        return [
+            Heartbeat(analysis_id=row.id, epoch=row.epoch, cancel_requested=row.cancel_requested)
+            for row in self._connection.execute(_EXTEND, values)
+        ]
+
+    def give_back(self, claim: Claim, *, delay: float, error: Failure, counted: bool) -> bool:
+        """Let it wait `delay` seconds for its next attempt. `counted`: this attempt used one up."""
+        values = _fence(claim, outcome="gave_back", status="retrying" if counted else "queued")
+        values |= {"delay": delay, "counted": counted, "error": codecs.FAILURE.dump(error)}
+        return self._connection.execute(_GIVE_BACK, values).first() is not None
+
+    def conclude(self, claim: Claim, conclusion: Conclusion) -> bool:
+        """End it, with its event. False: the claim is no longer ours, nothing was written."""
+        values = _fence(claim, outcome=conclusion.status, status=conclusion.status)
+        values |= {
+            "provider": conclusion.provider,
+            "model": conclusion.model,
+            "degraded": conclusion.degraded,
+            "diagnosis": codecs.DIAGNOSIS.dump(conclusion.diagnosis),
+            "severity": conclusion.diagnosis and conclusion.diagnosis.severity,
+            "response": conclusion.response,
+            "coverage": codecs.COVERAGE.dump(conclusion.coverage),
+            "usage": codecs.USAGE.dump(conclusion.usage),
+            "error": codecs.FAILURE.dump(conclusion.error),
+        }
+        return self._connection.execute(_CONCLUDE, values).first() is not None
+
+
+def _fence(claim: Claim, *, outcome: str, status: str) -> dict[str, Any]:
+    """What every write of a worker carries."""
+    return {
+        "id": claim.analysis_id,
+        "epoch": claim.epoch,
+        "outcome": outcome,
+        "status": status,
+        "error": None,
+        "usage": None,
+        "provider": None,
+    }

@@ -1,0 +1,1 @@
+"""Numbered Alembic revisions, forward and backward, shipped with the package."""

@@ -1,0 +1,16 @@
+"""${message}"""
+
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.execute("")
+
+
+def downgrade() -> None:
+    """Backward."""
+    op.execute("")

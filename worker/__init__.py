@@ -1,0 +1,1 @@
+"""What runs in the background: Celery's tasks, and the dispatcher that feeds them."""

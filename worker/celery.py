@@ -1,0 +1,7 @@
+"""What `celery -A worker` finds."""
+
+from app.broker import celery
+from worker import process as _process  # noqa: F401 - connects this process's life to Celery's signals
+from worker.tasks import analyses as _analyses  # noqa: F401 - registers the tasks
+
+app = celery

@@ -1,0 +1,1 @@
+"""Moves what PostgreSQL says is due: jobs to Celery, leases and deadlines to their end."""

@@ -1,0 +1,1 @@
+"""Celery's tasks: parse the argument, call one service, return."""
