@@ -15,6 +15,7 @@ from app.services.execution import Execution, ExecutionPolicy
 from app.services.health import HealthCheck
 from app.services.keys import Keys
 from app.services.routing import Routing
+from app.services.settling import RetryPolicy
 from app.settings import Settings
 from app.storage import schema
 from app.storage.engine import make_engine
@@ -103,14 +104,16 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
     worker, preparation = settings.worker, settings.preparation
     return ExecutionPolicy(
         lease=worker.lease_seconds,
-        max_attempts=worker.max_attempts,
-        max_throttles=worker.max_throttles,
-        backoff_base=worker.backoff_base_seconds,
-        backoff_cap=worker.backoff_cap_seconds,
-        retry_after_cap=worker.retry_after_cap_seconds,
         token_budget=preparation.token_budget,
         preparation=PreparationLimits(
             max_line_chars=preparation.max_line_chars, max_templates=preparation.max_templates
+        ),
+        retries=RetryPolicy(
+            max_attempts=worker.max_attempts,
+            max_throttles=worker.max_throttles,
+            backoff_base=worker.backoff_base_seconds,
+            backoff_cap=worker.backoff_cap_seconds,
+            retry_after_cap=worker.retry_after_cap_seconds,
         ),
     )
 

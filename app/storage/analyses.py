@@ -11,6 +11,7 @@ from app.domain.analyses import Analysis, Filter, Language, Priority, Source, St
 from app.domain.errors import IdempotencyConflict
 from app.domain.ports import Accepted, Fingerprint, Route
 from app.storage import codecs
+from app.storage.endings import CONSEQUENCES, MOVED
 
 #: What a submission writes, whether it is queued or answered from the cache.
 _ASKED = """project_id, source, requested_model, log_content, log_zstd, log_bytes, log_hash, bytes_replaced,
@@ -58,15 +59,18 @@ _GET = text(f"SELECT {_SHOWN} FROM analysis_results WHERE id = :id AND project_i
 _GET_WITH_LOG = text(
     f"SELECT {_SHOWN}, log_content, log_zstd FROM analysis_results WHERE id = :id AND project_id = :project_id"
 )
-_CANCEL = text("""
-    UPDATE analysis_results SET
-        cancel_requested_at = coalesce(cancel_requested_at, now()),
-        status = CASE WHEN status = 'running' THEN status ELSE 'cancelled' END,
-        finished_at = CASE WHEN status = 'running' THEN NULL ELSE now() END,
-        duration_seconds = CASE WHEN status = 'running' THEN NULL
-            ELSE extract(epoch FROM now() - created_at) END
-    WHERE id = :id AND project_id = :project_id AND status IN ('queued', 'retrying', 'running')
-    RETURNING status
+_CANCEL = text(f"""
+    WITH moved AS (
+        UPDATE analysis_results SET
+            cancel_requested_at = coalesce(cancel_requested_at, now()),
+            status = CASE WHEN status = 'running' THEN status ELSE 'cancelled' END,
+            finished_at = CASE WHEN status = 'running' THEN NULL ELSE now() END,
+            duration_seconds = CASE WHEN status = 'running' THEN NULL
+                ELSE extract(epoch FROM now() - created_at) END
+        WHERE id = :id AND project_id = :project_id AND status IN ('queued', 'retrying', 'running')
+        RETURNING {MOVED}
+    ), {CONSEQUENCES}
+    SELECT status FROM moved
 """)
 _STATUS = text("SELECT status FROM analysis_results WHERE id = :id AND project_id = :project_id")
 

@@ -9,6 +9,7 @@ from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, St
 from app.domain.logs import PreparedLog
 from app.domain.ports import Heartbeat
 from app.storage import codecs
+from app.storage.endings import CONSEQUENCES, MOVED
 
 _CLAIM = text("""
     WITH claimed AS (
@@ -48,11 +49,11 @@ _HAND_ON = text(f"""
         UPDATE analysis_results SET {_WAIT_OR_CANCEL},
             stage = :stage, queue = :queue, attempt = 0, run_at = now()
         WHERE {_OURS}
-        RETURNING id
+        RETURNING {MOVED}
     ), stored AS (
-        INSERT INTO analysis_preparations (analysis_id, body) SELECT id, :body FROM moved
+        INSERT INTO analysis_preparations (analysis_id, body) SELECT id, :body FROM moved WHERE finished_at IS NULL
         ON CONFLICT (analysis_id) DO UPDATE SET body = excluded.body
-    ), {_END_ATTEMPT}
+    ), {_END_ATTEMPT}, {CONSEQUENCES}
     SELECT id, pg_notify('bifrost_due', '') FROM moved
 """)
 _GIVE_BACK = text(f"""
@@ -62,8 +63,8 @@ _GIVE_BACK = text(f"""
             throttles = throttles + CASE WHEN :counted THEN 0 ELSE 1 END,
             error = CAST(:error AS jsonb), run_at = now() + make_interval(secs => :delay)
         WHERE {_OURS}
-        RETURNING id
-    ), {_END_ATTEMPT}
+        RETURNING {MOVED}
+    ), {_END_ATTEMPT}, {CONSEQUENCES}
     SELECT id FROM moved
 """)
 _CONCLUDE = text(f"""
@@ -75,13 +76,8 @@ _CONCLUDE = text(f"""
             finished_at = now(), duration_seconds = extract(epoch FROM now() - created_at),
             lease_owner = NULL, lease_until = NULL
         WHERE {_OURS}
-        RETURNING id, status, callback
-    ), {_END_ATTEMPT}, cleared AS (
-        DELETE FROM analysis_preparations USING moved WHERE analysis_id = moved.id
-    ), announced AS (
-        INSERT INTO outbox (analysis_id, kind, callback)
-        SELECT id, 'analysis.' || status, callback FROM moved WHERE callback IS NOT NULL
-    )
+        RETURNING {MOVED}
+    ), {_END_ATTEMPT}, {CONSEQUENCES}
     SELECT id FROM moved
 """)
 _EXTEND = text("""

@@ -8,6 +8,7 @@ from app.domain.analyses import Failure
 from app.domain.errors import DeadlineExceeded, WorkerLost
 from app.domain.ports import Doorbell, QueueDepth
 from app.storage import codecs
+from app.storage.endings import CONSEQUENCES
 
 _WAITING = "status IN ('queued', 'retrying')"
 #: A ring is unanswered until its analysis is claimed; each silence doubles the patience, up to 32 times.
@@ -36,7 +37,7 @@ _FORGET_LOST = text(f"""
 _QUEUES = text(f"SELECT DISTINCT queue FROM analysis_results WHERE {_WAITING}")
 #: A worker that died or froze: its analysis waits again, ends as cancelled if that was asked for, or fails when its
 #: attempts are used up (a poison job must not circulate).
-_EXPIRE_LEASES = text("""
+_EXPIRE_LEASES = text(f"""
     WITH dead AS (
         SELECT id, epoch, CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
                 WHEN attempt >= :max_attempts THEN 'failed' ELSE 'queued' END AS next
@@ -50,17 +51,14 @@ _EXPIRE_LEASES = text("""
             duration_seconds = CASE WHEN dead.next = 'queued' THEN NULL
                 ELSE extract(epoch FROM now() - created_at) END
         FROM dead WHERE r.id = dead.id
-        RETURNING r.id, r.epoch, r.status, r.callback
+        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback
     ), ended AS (
         UPDATE analysis_attempts a SET ended_at = now(), outcome = 'lost', error = CAST(:error AS jsonb)
         FROM moved WHERE a.analysis_id = moved.id AND a.epoch = moved.epoch
-    ), announced AS (
-        INSERT INTO outbox (analysis_id, kind, callback)
-        SELECT id, 'analysis.' || status, callback FROM moved WHERE status <> 'queued' AND callback IS NOT NULL
-    )
+    ), {CONSEQUENCES}
     SELECT count(*) FROM moved
 """)
-_EXPIRE_DEADLINES = text("""
+_EXPIRE_DEADLINES = text(f"""
     WITH late AS (
         SELECT id FROM analysis_results
         WHERE status IN ('queued', 'retrying', 'running') AND deadline_at IS NOT NULL AND deadline_at <= now()
@@ -70,16 +68,11 @@ _EXPIRE_DEADLINES = text("""
             error = CAST(:error AS jsonb), finished_at = now(),
             duration_seconds = extract(epoch FROM now() - created_at)
         FROM late WHERE r.id = late.id
-        RETURNING r.id, r.epoch, r.status, r.callback
+        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback
     ), ended AS (
         UPDATE analysis_attempts a SET ended_at = now(), outcome = 'late', error = CAST(:error AS jsonb)
         FROM moved WHERE a.analysis_id = moved.id AND a.epoch = moved.epoch AND a.ended_at IS NULL
-    ), cleared AS (
-        DELETE FROM analysis_preparations USING moved WHERE analysis_id = moved.id
-    ), announced AS (
-        INSERT INTO outbox (analysis_id, kind, callback)
-        SELECT id, 'analysis.' || status, callback FROM moved WHERE callback IS NOT NULL
-    )
+    ), {CONSEQUENCES}
     SELECT count(*) FROM moved
 """)
 _DEPTHS = text("""
