@@ -70,9 +70,9 @@ def build(settings: Settings) -> Container:
             essential=(
                 ("database", lambda: _database_health(unit_of_work)),
                 ("migrations", lambda: schema.health(engine, needed)),
-                ("broker", broker.health),
             ),
-            providers=tuple(routing.providers.values()),
+            helpful=(("broker", broker.health),),
+            routing=routing,
         ),
         execution=Execution(
             unit_of_work,

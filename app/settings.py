@@ -34,7 +34,7 @@ Names = Annotated[
         lambda v: tuple(part.strip() for part in v.split(",") if part.strip()) if isinstance(v, str) else v
     ),
 ]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _postgres_url(value: object) -> object:

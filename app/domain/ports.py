@@ -48,6 +48,8 @@ class Health:
     name: str
     ok: bool
     detail: str
+    #: Nobody counts on it: a provider that `source: auto` does not ask.
+    optional: bool = False
 
 
 class Provider(Protocol):
@@ -113,6 +115,16 @@ class Doorbell:
 
     analysis_id: int
     queue: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Swept:
+    """An analysis whose lease or deadline was over, and where that left it. `seconds` from its beginning to its end."""
+
+    status: Status
+    source: str
+    provider: str | None
+    seconds: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,10 +200,10 @@ class Dispatch(Protocol):
     def queues(self) -> Sequence[str]:
         """Queues with something waiting."""
 
-    def expire_leases(self, *, max_attempts: int) -> int:
+    def expire_leases(self, *, max_attempts: int) -> Sequence[Swept]:
         """Put back what died with its worker; fail what died too often."""
 
-    def expire_deadlines(self) -> int:
+    def expire_deadlines(self) -> Sequence[Swept]:
         """Fail what is late."""
 
     def depths(self) -> Sequence[QueueDepth]:

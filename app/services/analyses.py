@@ -100,6 +100,8 @@ class Analyses:
         if status in TERMINAL and status is not Status.CANCELLED:
             raise AnalysisFinished(f"The analysis is already {status}.")
         log.info("analysis_cancel_requested", analysis_id=analysis_id, status=after.status)
+        if after.status in TERMINAL and before.status not in TERMINAL:
+            _count(after)
         return after
 
     def _check(self, text: str) -> None:
@@ -138,13 +140,7 @@ class Analyses:
     def _announce(analysis: Analysis) -> None:
         if analysis.cached:
             telemetry.count_cache_hit()
-            telemetry.count_analysis(
-                status=analysis.status,
-                source=analysis.source,
-                provider=analysis.provider,
-                degraded=analysis.degraded,
-                seconds=0.0,
-            )
+            _count(analysis)
         log.info(
             "analysis_accepted",
             analysis_id=analysis.id,
@@ -152,6 +148,17 @@ class Analyses:
             priority=analysis.priority.name,
             cached=analysis.cached,
         )
+
+
+def _count(analysis: Analysis) -> None:
+    """What ends without a worker is counted here."""
+    telemetry.count_analysis(
+        status=analysis.status,
+        source=analysis.source,
+        provider=analysis.provider,
+        degraded=analysis.degraded,
+        seconds=analysis.duration_seconds or 0.0,
+    )
 
 
 def _sha256(value: object) -> str:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from app import telemetry
+from app.domain.analyses import TERMINAL
 from app.domain.errors import BrokerUnavailable
-from app.domain.ports import Broker, UnitOfWork
+from app.domain.ports import Broker, Swept, UnitOfWork
 from app.services.routing import PREPARE_QUEUE
 
 log = structlog.get_logger(__name__)
@@ -55,7 +57,9 @@ class Dispatching:
             late = tx.dispatch.expire_deadlines()
             queues = tx.dispatch.queues()
         if expired or late:
-            log.warning("swept", leases_expired=expired, deadlines_exceeded=late)
+            log.warning("swept", leases_expired=len(expired), deadlines_exceeded=len(late))
+        for swept in (*expired, *late):
+            _count(swept)
         for queue in queues:
             self._ring_again(queue)
 
@@ -70,3 +74,15 @@ class Dispatching:
                 lost = tx.dispatch.forget_lost(queue, older_than=self._policy.lost)
             if lost:
                 log.info("messages_lost", queue=queue, count=lost)
+
+
+def _count(swept: Swept) -> None:
+    """What ends without a worker is counted here."""
+    if swept.status in TERMINAL:
+        telemetry.count_analysis(
+            status=swept.status,
+            source=swept.source,
+            provider=swept.provider,
+            degraded=False,
+            seconds=swept.seconds or 0.0,
+        )

@@ -1,7 +1,7 @@
 """What a worker does with one analysis: claim it, prepare or answer it, settle it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -123,7 +123,9 @@ class Execution:
         first, *rest = self._routing.chain(claim.source)
         for provider in (first, *rest):
             try:
-                asked = self._ask(provider, claim, prepared, watch)
+                # the model somebody named is the first provider's; another one would not know it
+                asking = claim if provider is first else replace(claim, model=None)
+                asked = self._ask(provider, asking, prepared, watch)
             except ProviderError as error:
                 telemetry.count_error(error.code, where=provider.name)
                 log.warning("provider_failed", provider=provider.name, code=error.code, detail=error.detail)

@@ -1,9 +1,12 @@
 """Is everything there that Bifrost needs?"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from app.domain.analyses import Source
 from app.domain.errors import BifrostError
-from app.domain.ports import Health, Provider, QueueDepth, UnitOfWork
+from app.domain.ports import Health, QueueDepth, UnitOfWork
+from app.services.routing import Routing
 
 #: Waiting for longer than this means that no worker takes it.
 _OLD_SECONDS = 120.0
@@ -16,19 +19,27 @@ class HealthCheck:
     """Asks each part for its state. A part that fails is a state, not an exception."""
 
     def __init__(
-        self, unit_of_work: UnitOfWork, essential: Sequence[tuple[str, Check]], providers: Sequence[Provider]
+        self,
+        unit_of_work: UnitOfWork,
+        *,
+        essential: Sequence[tuple[str, Check]],
+        helpful: Sequence[tuple[str, Check]],
+        routing: Routing,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._essential = essential
-        self._providers = providers
+        self._helpful = helpful
+        self._routing = routing
 
     def ready(self) -> tuple[Health, ...]:
-        """Without any of these, nothing is accepted and done: database, migrations, broker."""
+        """Without any of these nothing is accepted: database, migrations."""
         return tuple(_checked(name, check) for name, check in self._essential)
 
-    def providers(self) -> tuple[Health, ...]:
-        """Each configured provider. None of them is needed for an answer: the rules come last."""
-        return tuple(provider.health() for provider in self._providers)
+    def helpful(self) -> tuple[Health, ...]:
+        """What may be away for a while: without the broker, analyses wait in the database; without a provider, the
+        rules answer. A load balancer that took the web processes away for that would turn a delay into an outage.
+        """
+        return tuple(_checked(name, check) for name, check in self._helpful) + self._providers(auto=True)
 
     def depths(self) -> tuple[QueueDepth, ...]:
         """Every queue with open work. Raises `StorageUnavailable`."""
@@ -37,7 +48,13 @@ class HealthCheck:
 
     def doctor(self) -> tuple[Health, ...]:
         """Everything, with advice."""
-        return (*self.ready(), _checked("queues", self._queues), *self.providers())
+        others = (replace(found, optional=True) for found in self._providers(auto=False))
+        return (*self.ready(), *self.helpful(), _checked("queues", self._queues), *others)
+
+    def _providers(self, *, auto: bool) -> tuple[Health, ...]:
+        """Those that `source: auto` asks, or the others."""
+        asked = self._routing.chain(Source.AUTO)
+        return tuple(p.health() for p in self._routing.providers.values() if (p in asked) is auto)
 
     def _queues(self) -> Health:
         depths = self.depths()

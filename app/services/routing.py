@@ -34,7 +34,8 @@ class Routing:
 
         Raises `ProviderNotConfigured` when the source is one this server does not have.
         """
-        names = self.auto if source is Source.AUTO else _BY_SOURCE[source]
+        wanted = self.auto if source is Source.AUTO else _BY_SOURCE[source]
+        names = [name for name in wanted if name != RULES]
         missing = [name for name in names if name not in self.providers]
         if missing:
             raise ProviderNotConfigured(

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage
+from app.domain.errors import ProviderThrottled
 from app.domain.logs import PreparedLog
 from app.domain.ports import Heartbeat
 from app.storage import codecs
@@ -60,7 +61,7 @@ _GIVE_BACK = text(f"""
     WITH moved AS (
         UPDATE analysis_results SET {_WAIT_OR_CANCEL},
             attempt = attempt - CASE WHEN :counted THEN 0 ELSE 1 END,
-            throttles = throttles + CASE WHEN :counted THEN 0 ELSE 1 END,
+            throttles = throttles + CASE WHEN :throttled THEN 1 ELSE 0 END,
             error = CAST(:error AS jsonb), run_at = now() + make_interval(secs => :delay)
         WHERE {_OURS}
         RETURNING {MOVED}
@@ -148,7 +149,8 @@ class PostgresClaims:
     def give_back(self, claim: Claim, *, delay: float, error: Failure, counted: bool) -> bool:
         """Let it wait `delay` seconds for its next attempt. `counted`: this attempt used one up."""
         values = _fence(claim, outcome="gave_back", status="retrying" if counted else "queued")
-        values |= {"delay": delay, "counted": counted, "error": codecs.FAILURE.dump(error)}
+        throttled = error.code == ProviderThrottled.code
+        values |= {"delay": delay, "counted": counted, "throttled": throttled, "error": codecs.FAILURE.dump(error)}
         return self._connection.execute(_GIVE_BACK, values).first() is not None
 
     def conclude(self, claim: Claim, conclusion: Conclusion) -> bool:

@@ -1,12 +1,12 @@
 """What is due: rings to send, leases and deadlines that are over, and how deep the queues are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
-from app.domain.analyses import Failure
+from app.domain.analyses import Failure, Status
 from app.domain.errors import DeadlineExceeded, WorkerLost
-from app.domain.ports import Doorbell, QueueDepth
+from app.domain.ports import Doorbell, QueueDepth, Swept
 from app.storage import codecs
 from app.storage.endings import CONSEQUENCES
 
@@ -51,12 +51,12 @@ _EXPIRE_LEASES = text(f"""
             duration_seconds = CASE WHEN dead.next = 'queued' THEN NULL
                 ELSE extract(epoch FROM now() - created_at) END
         FROM dead WHERE r.id = dead.id
-        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback
+        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback, r.source, r.provider, r.duration_seconds
     ), ended AS (
         UPDATE analysis_attempts a SET ended_at = now(), outcome = 'lost', error = CAST(:error AS jsonb)
         FROM moved WHERE a.analysis_id = moved.id AND a.epoch = moved.epoch
     ), {CONSEQUENCES}
-    SELECT count(*) FROM moved
+    SELECT status, source, provider, duration_seconds FROM moved
 """)
 _EXPIRE_DEADLINES = text(f"""
     WITH late AS (
@@ -68,12 +68,12 @@ _EXPIRE_DEADLINES = text(f"""
             error = CAST(:error AS jsonb), finished_at = now(),
             duration_seconds = extract(epoch FROM now() - created_at)
         FROM late WHERE r.id = late.id
-        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback
+        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback, r.source, r.provider, r.duration_seconds
     ), ended AS (
         UPDATE analysis_attempts a SET ended_at = now(), outcome = 'late', error = CAST(:error AS jsonb)
         FROM moved WHERE a.analysis_id = moved.id AND a.epoch = moved.epoch AND a.ended_at IS NULL
     ), {CONSEQUENCES}
-    SELECT count(*) FROM moved
+    SELECT status, source, provider, duration_seconds FROM moved
 """)
 _DEPTHS = text("""
     SELECT queue,
@@ -107,16 +107,20 @@ class PostgresDispatch:
         """Queues with something waiting."""
         return self._connection.execute(_QUEUES).scalars().all()
 
-    def expire_leases(self, *, max_attempts: int) -> int:
+    def expire_leases(self, *, max_attempts: int) -> Sequence[Swept]:
         """Put back what died with its worker; fail what died too often."""
         error = codecs.FAILURE.dump(Failure.of(WorkerLost()))
-        values = {"max_attempts": max_attempts, "error": error}
-        return int(self._connection.execute(_EXPIRE_LEASES, values).scalar_one())
+        return self._swept(_EXPIRE_LEASES, {"max_attempts": max_attempts, "error": error})
 
-    def expire_deadlines(self) -> int:
+    def expire_deadlines(self) -> Sequence[Swept]:
         """Fail what is late."""
-        error = codecs.FAILURE.dump(Failure.of(DeadlineExceeded()))
-        return int(self._connection.execute(_EXPIRE_DEADLINES, {"error": error}).scalar_one())
+        return self._swept(_EXPIRE_DEADLINES, {"error": codecs.FAILURE.dump(Failure.of(DeadlineExceeded()))})
+
+    def _swept(self, statement: TextClause, values: Mapping[str, object]) -> Sequence[Swept]:
+        return [
+            Swept(status=Status(row.status), source=row.source, provider=row.provider, seconds=row.duration_seconds)
+            for row in self._connection.execute(statement, values)
+        ]
 
     def depths(self) -> Sequence[QueueDepth]:
         """Every queue with open work."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg2
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -47,12 +48,12 @@ def make_engine(database: Database) -> Engine:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise our errors instead of SQLAlchemy's."""
+    """Raise our errors instead of SQLAlchemy's, and instead of the driver's where SQLAlchemy hands us its connection."""
     try:
         yield
     except PoolTimeout as error:
         raise StorageUnavailable("All database connections are busy: try again.", retry_after=1) from error
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise StorageUnavailable(retry_after=2) from error
     except ProgrammingError as error:
         if getattr(error.orig, "pgcode", None) in _SCHEMA_STATES:

@@ -1,0 +1,129 @@
+"""Analyses: submit, look, list, cancel."""
+
+import re
+from typing import Any
+
+from flask import g, request
+
+from app import telemetry
+from app.api import cursors, schemas
+from app.api.auth import needs
+from app.api.context import caller, container, limits
+from app.api.errors import FieldError, RequestInvalid
+from app.api.openapi import IDEMPOTENCY_KEY, SUBMISSION_BODY
+from app.api.parsing import Blueprint
+from app.domain.analyses import TERMINAL, Analysis, Filter, Submission
+from app.domain.errors import AnalysisNotFound
+from app.domain.keys import Scope
+
+blueprint = Blueprint("analyses", __name__, url_prefix="/api/v1", description="A log goes in, a diagnosis comes out.")
+
+_ANALYSIS = schemas.AnalysisSchema()
+_ANALYSIS_WITH_LOG = schemas.AnalysisWithLogSchema()
+_PAGE = schemas.PageSchema()
+#: Seconds between two looks that we ask of a caller.
+_POLL_SECONDS = 1
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+_KEY_CHARS = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+Answer = tuple[object, dict[str, str]]
+
+
+@blueprint.route("/analyses", methods=["POST"])
+@needs(Scope.SUBMIT)
+@blueprint.doc(requestBody=SUBMISSION_BODY, parameters=[IDEMPOTENCY_KEY])
+@blueprint.arguments(schemas.SubmissionSchema())
+@blueprint.response(
+    202,
+    _ANALYSIS,
+    description="Accepted, durably.",
+    headers={
+        "Location": {"description": "Where to look.", "schema": {"type": "string"}},
+        "Retry-After": {"description": "When to look, in seconds.", "schema": {"type": "integer"}},
+        "Idempotency-Replayed": {"description": "`true`: this is the first one again.", "schema": {"type": "string"}},
+    },
+)
+def submit(fields: dict[str, Any]) -> Answer:
+    """Submit a log.
+
+    The answer comes when the analysis is stored: it will end, whatever happens to the processes in between.
+    """
+    submission = Submission(
+        project_id=caller().project_id,
+        bytes_replaced=g.bytes_replaced,
+        idempotency_key=_idempotency_key(),
+        request_id=g.request_id,
+        **fields,
+    )
+    submitted = container().analyses.submit(submission)
+    analysis = submitted.analysis
+    headers = {
+        "Location": f"/api/v1/analyses/{analysis.id}",
+        "Retry-After": str(0 if analysis.status in TERMINAL else _POLL_SECONDS),
+    }
+    if submitted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return analysis, headers
+
+
+@blueprint.route("/analyses", methods=["GET"])
+@needs(Scope.READ)
+@blueprint.arguments(schemas.FilterSchema(), location="query")
+@blueprint.response(200, _PAGE)
+def find(wanted: dict[str, Any]) -> object:
+    """List analyses, newest first.
+
+    Every page but the last has a `next_cursor` for the page after it.
+    """
+    wanted.setdefault("limit", limits().page_default)
+    page = container().analyses.list(Filter(project_id=caller().project_id, **wanted))
+    return {"items": page.items, "next_cursor": cursors.encode(page.next_before) if page.next_before else None}
+
+
+@blueprint.route("/analyses/<analysis_id>", methods=["GET"])
+@needs(Scope.READ)
+@blueprint.arguments(schemas.LookSchema(), location="query")
+@blueprint.response(200, _ANALYSIS_WITH_LOG)
+def look(shown: dict[str, Any], analysis_id: str) -> Answer:
+    """Look at an analysis.
+
+    `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled.
+    """
+    analysis = container().analyses.get(caller().project_id, _id(analysis_id), with_log="include" in shown)
+    return analysis, _again(analysis)
+
+
+@blueprint.route("/analyses/<analysis_id>/cancel", methods=["POST"])
+@needs(Scope.SUBMIT)
+@blueprint.arguments(schemas.NothingSchema(), location="query")
+@blueprint.response(202, _ANALYSIS, description="Asked to stop.")
+def cancel(_nothing: dict[str, Any], analysis_id: str) -> Answer:
+    """Cancel an analysis.
+
+    A waiting one is cancelled at once; a running one stops its model call within seconds.
+    """
+    analysis = container().analyses.cancel(caller().project_id, _id(analysis_id))
+    return analysis, _again(analysis)
+
+
+def _again(analysis: Analysis) -> dict[str, str]:
+    return {} if analysis.status in TERMINAL else {"Retry-After": str(_POLL_SECONDS)}
+
+
+def _id(text: str) -> int:
+    """What is not an id is the id of nothing."""
+    if not _ID.fullmatch(text) or int(text) > cursors.MAX_ID:
+        raise AnalysisNotFound
+    telemetry.bind(analysis_id=int(text))
+    return int(text)
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    longest = limits().max_idempotency_key_chars
+    if len(key) > longest or not _KEY_CHARS.fullmatch(key):
+        message = f"1 to {longest} printable ASCII characters."
+        raise RequestInvalid([FieldError(where="header", field="Idempotency-Key", message=message)])
+    return key

@@ -1,0 +1,191 @@
+"""Reads a request's body as the fields it carries, whether they came as JSON, plain text or a form."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+
+import orjson
+from flask import Request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from app.api.errors import FieldError, MediaTypeUnsupported, RequestInvalid
+from app.api.receiving import receive
+from app.domain.errors import BodyUnreadable
+from app.pipeline.decoding import decode
+from app.settings import Limits
+
+#: JSON may need more bytes than the log in it has: escapes (up to three times in practice) and the other fields.
+_JSON_GROWTH = 3
+_ENVELOPE_BYTES = 256 * 1024
+#: Looking for each of them in the whole body is cheap only while they are few.
+_USUAL_FIELDS = 32
+LOG_FIELD = "log_content"
+#: Names a file may have in a form.
+_FILES = (LOG_FIELD, "file")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body:
+    """What came in. `bytes_replaced`: bytes that were not UTF-8."""
+
+    fields: Mapping[str, object]
+    bytes_replaced: int = 0
+
+
+def read(request: Request, limits: Limits) -> Body:
+    """The fields of a submission, from JSON, plain text or a form; not yet validated.
+
+    Raises `LogTooLarge`, `BodyUnreadable`, `BodyTooSlow`, `MediaTypeUnsupported`, `RequestInvalid`.
+    """
+    reader = _READERS.get(request.mimetype)
+    if reader is None:
+        kinds = ", ".join(_READERS)
+        raise MediaTypeUnsupported(f"Send a body with one of these Content-Types: {kinds}.")
+    return reader(request, limits)
+
+
+def _json(request: Request, limits: Limits) -> Body:
+    _refuse_query(request)
+    return parse_json(receive(request, limits.max_log_bytes * _JSON_GROWTH + _ENVELOPE_BYTES))
+
+
+def _text(request: Request, limits: Limits) -> Body:
+    fields = _strings(request.args)
+    if LOG_FIELD in fields:
+        raise RequestInvalid([FieldError(where="query", field=LOG_FIELD, message="The body is the log.")])
+    # three bytes more, so that a byte order mark does not make a log of just the right size too large
+    log = decode(receive(request, limits.max_log_bytes + 3))
+    return Body(fields={**fields, LOG_FIELD: log.text}, bytes_replaced=log.bytes_replaced)
+
+
+def _form(request: Request, limits: Limits) -> Body:
+    data = receive(request, limits.max_log_bytes + _ENVELOPE_BYTES)
+    parser = FormDataParser(max_form_memory_size=len(data), max_form_parts=100, silent=False)
+    try:
+        _, form, files = parser.parse(BytesIO(data), request.mimetype, len(data), request.mimetype_params)
+    except (ValueError, RequestEntityTooLarge) as error:
+        raise BodyUnreadable("The body is not a readable form.") from error
+    try:
+        fields = _strings(MultiDict([*request.args.items(multi=True), *form.items(multi=True)]))
+        return _form_body(fields, files)
+    finally:
+        for parts in files.listvalues():
+            for part in parts:
+                part.close()
+
+
+def _form_body(fields: dict[str, object], files: MultiDict[str, FileStorage]) -> Body:
+    logs = [part for name in _FILES for part in files.getlist(name)]
+    strangers = [name for name in files if name not in _FILES]
+    if strangers or len(logs) + (LOG_FIELD in fields) > 1:
+        message = "Send one log: one file named log_content."
+        raise RequestInvalid([FieldError(where="body", field=(*strangers, LOG_FIELD)[0], message=message)])
+    if not logs:
+        return Body(fields=fields)
+    log = decode(logs[0].read())
+    return Body(fields={**fields, LOG_FIELD: log.text}, bytes_replaced=log.bytes_replaced)
+
+
+_READERS: Mapping[str, Callable[[Request, Limits], Body]] = {
+    "application/json": _json,
+    "text/plain": _text,
+    "multipart/form-data": _form,
+}
+
+
+# ── JSON ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def parse_json(data: bytes) -> Body:
+    """An object's fields. Fast for what is right; what is not is looked at again, slowly, for a clear answer."""
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # not UTF-8, or a lone surrogate: both are text to us. Or really not JSON.
+        return _parse_leniently(data)
+    if not isinstance(found, dict) or _perhaps_twice(data, found):
+        return _parse_leniently(data)
+    return Body(fields=found)
+
+
+def _perhaps_twice(data: bytes, found: Mapping[str, object]) -> bool:
+    """A field given twice stands in the bytes twice; inside a log its quotes would be escaped."""
+    return len(found) > _USUAL_FIELDS or any(data.count(b'"%s"' % name.encode()) > 1 for name in found)
+
+
+def _parse_leniently(data: bytes) -> Body:
+    decoded = decode(data)
+    try:
+        found = json.loads(decoded.text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise BodyUnreadable(f"The body is not valid JSON: {error.msg} at {where}.") from error
+    except RecursionError as error:
+        raise BodyUnreadable("The body is not valid JSON for us: it is nested too deeply.") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise BodyUnreadable("The body is not valid JSON for us: a number is too long.") from error
+    if not isinstance(found, dict):
+        raise BodyUnreadable("The body must be a JSON object.")
+    return Body(fields=found, bytes_replaced=decoded.bytes_replaced)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        raise RequestInvalid([FieldError(where="body", field=name, message="Given more than once.") for name in twice])
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise BodyUnreadable(f"The body is not valid JSON: {name} is not a number in JSON.")
+
+
+# ── strings of a query or a form ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_query(request: Request) -> None:
+    """With a JSON body, the query has no meaning; a parameter in it is a mistake or a wish we do not know."""
+    if request.args:
+        message = "Unknown query parameter."
+        raise RequestInvalid([FieldError(where="query", field=name, message=message) for name in request.args])
+
+
+def _strings(given: MultiDict[str, str]) -> dict[str, object]:
+    """The fields of a submission as the types they have in JSON."""
+    fields: dict[str, object] = {}
+    for name, values in given.lists():
+        if name != "tags" and len(values) > 1:
+            raise RequestInvalid([FieldError(where="body", field=name, message="Given more than once.")])
+        fields[name] = _FROM_STRINGS.get(name, _first)(values)
+    return fields
+
+
+def _first(values: list[str]) -> object:
+    return values[0]
+
+
+def _number(values: list[str]) -> object:
+    try:
+        return float(values[0])
+    except ValueError:
+        return values[0]
+
+
+def _object(values: list[str]) -> object:
+    return dict(parse_json(values[0].encode(errors="surrogatepass")).fields)
+
+
+def _list(values: list[str]) -> object:
+    return [tag.strip() for value in values for tag in value.split(",") if tag.strip()]
+
+
+_FROM_STRINGS: Mapping[str, Callable[[list[str]], object]] = {
+    "tags": _list,
+    "deadline_seconds": _number,
+    "metadata": _object,
+}

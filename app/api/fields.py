@@ -1,0 +1,146 @@
+"""Field types of requests: strict about types, and with the limits of this server's settings."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError, fields
+
+from app.api.context import limits
+
+#: Integers a JSON number carries without loss everywhere.
+_EXACT = 2**53
+_COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
+
+
+class Name(fields.String):
+    """A short printable text, at most `limits.max_name_chars` long."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return checked_text(super()._deserialize(value, attr, data, **kwargs) or "", limits().max_name_chars)
+
+
+class Word(fields.String):
+    """A short word such as "error"."""
+
+    PATTERN = "^[A-Za-z][A-Za-z0-9_.-]{0,49}$"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        word = super()._deserialize(value, attr, data, **kwargs) or ""
+        # without the anchors: Python's $ allows a line break after it
+        if not re.fullmatch(self.PATTERN[1:-1], word):
+            raise ValidationError("A letter, then up to 49 of letters, digits and _.-")
+        return word
+
+
+class Tag(fields.String):
+    """One tag."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return checked_text(super()._deserialize(value, attr, data, **kwargs) or "", limits().max_tag_chars)
+
+
+class Tags(fields.List[str]):
+    """A few short texts, no two the same."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Takes what any field takes."""
+        super().__init__(Tag(), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list) and len(value) > limits().max_tags:
+            raise ValidationError(f"At most {limits().max_tags} tags.")
+        return tuple(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+
+
+class Metadata(fields.Dict):
+    """Any JSON object that is small, flat enough, and that a database can store unchanged."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        found: dict[str, object] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]  # theirs
+        # one level is the body's own
+        _check_json(found, limits().max_json_depth - 1)
+        if len(orjson.dumps(found)) > limits().max_metadata_bytes:
+            raise ValidationError(f"At most {limits().max_metadata_bytes:,} bytes as JSON.")
+        return found
+
+
+class Number(fields.Float):
+    """A finite JSON number: neither a string nor a boolean."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, bool | str):
+            raise self.make_error("invalid")
+        return super()._validated(value)
+
+
+class Deadline(Number):
+    """Seconds from now."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        seconds = super()._deserialize(value, attr, data, **kwargs)
+        longest = limits().max_deadline_seconds
+        if seconds is None or not 0 < seconds <= longest:
+            raise ValidationError(f"More than 0 and at most {longest:g}.")
+        return float(seconds)
+
+
+class PageSize(fields.Integer):
+    """How many a page may have."""
+
+    def _validated(self, value: Any) -> int:
+        largest = limits().page_max
+        # int() takes "1_0" and a million digits too
+        if not _COUNT.fullmatch(str(value)) or not 1 <= int(value) <= largest:
+            raise ValidationError(f"A whole number from 1 to {largest}.")
+        return int(value)
+
+
+class Moment(fields.AwareDateTime):
+    """A time as ISO 8601 has it; without an offset it is UTC."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Takes what any field takes."""
+        super().__init__(format="iso", default_timezone=UTC, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        try:
+            found: datetime = super()._deserialize(value, attr, data, **kwargs)
+            return found.astimezone(UTC)
+        except (ValidationError, OverflowError) as error:
+            # in a query a bare + is a space: the most common way to get this wrong
+            raise ValidationError("A time such as 2026-01-31T09:00:00Z (in a query, write + as %2B).") from error
+
+
+def checked_text(text: str, longest: int) -> str:
+    """The text, when it is 1 to `longest` printable characters, not all of them blank."""
+    if not text.strip():
+        raise ValidationError("Must not be blank.")
+    if len(text) > longest:
+        raise ValidationError(f"At most {longest} characters.")
+    if not text.isprintable():  # NUL, line breaks, lone surrogates
+        raise ValidationError("Printable characters only.")
+    return text
+
+
+def _check_json(value: object, depth: int) -> None:
+    if depth < 0:
+        raise ValidationError(f"Nested more than {limits().max_json_depth} levels deep.")
+    if isinstance(value, str):
+        _check_string(value)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_string(name)
+            _check_json(item, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_json(item, depth - 1)
+    elif isinstance(value, int | float) and not -_EXACT <= value <= _EXACT:
+        raise ValidationError("A number beyond ±2^53 would not survive: send it as a string.")
+
+
+def _check_string(text: str) -> None:
+    if "\0" in text or (not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)):
+        raise ValidationError("Strings must not contain NUL or lone surrogates.")

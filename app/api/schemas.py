@@ -1,0 +1,254 @@
+"""What goes in and what comes out: the one place that checks requests, shapes answers and feeds the OpenAPI document.
+
+Instances are made once: making a schema costs more than using it.
+"""
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, post_dump, post_load, validate
+
+from app.api import cursors
+from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, Tag, Tags, Word
+from app.domain.analyses import CacheMode, Language, Priority, Source, Stage, Status
+from app.domain.diagnoses import Severity
+
+
+def _about(text: str, **more: object) -> dict[str, object]:
+    return {"description": text, **more}
+
+
+class Strict(Schema):
+    """What is not known is an error, not silence."""
+
+    class Meta:
+        """Refuse strangers, keep the order."""
+
+        unknown = RAISE
+
+    error_messages = {"unknown": "Unknown field.", "type": "Must be a JSON object."}  # noqa: RUF012 - marshmallow's way
+
+
+class SubmissionSchema(Strict):
+    """A log to analyze."""
+
+    log_content = fields.String(
+        required=True,
+        attribute="log",
+        metadata=_about("The log as text. NUL bytes and lone surrogates are removed and counted.", minLength=1),
+    )
+    source = fields.Enum(
+        Source,
+        by_value=fields.String,
+        metadata=_about(
+            "Who answers: a local model, one in the cloud, the rules, or the configured chain.", default="auto"
+        ),
+    )
+    model = Name(allow_none=True, metadata=_about("Another model than the provider's own default.", maxLength=100))
+    service_name = Name(allow_none=True, metadata=_about("The service that wrote the log.", maxLength=100))
+    environment = Name(allow_none=True, metadata=_about("Where it runs: production, staging, …", maxLength=100))
+    analysis_type = Word(metadata=_about("What to look for.", default="error", pattern=Word.PATTERN))
+    priority = fields.Enum(Priority, metadata=_about("Which of two waiting analyses goes first.", default="NORMAL"))
+    tags = Tags(metadata=_about("Words to find it by.", maxItems=32))
+    language = fields.Enum(
+        Language, by_value=fields.String, metadata=_about("The language of the diagnosis.", default="en")
+    )
+    cache = fields.Enum(
+        CacheMode,
+        by_value=fields.String,
+        metadata=_about("Whether an earlier answer may be given again.", default="exact"),
+    )
+    deadline_seconds = Deadline(
+        allow_none=True, metadata=_about("After this long it fails instead of finishing late.", exclusiveMinimum=0)
+    )
+    metadata = Metadata(metadata=_about("Anything of yours, returned unchanged."))
+
+    @post_load
+    def _drop_nulls(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Null is the same as not given."""
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class FilterSchema(Strict):
+    """Which analyses to list."""
+
+    error_messages = {"unknown": "Unknown query parameter."}  # noqa: RUF012 - marshmallow's way
+
+    status = fields.Enum(Status, by_value=fields.String)
+    service_name = Name()
+    environment = Name()
+    model = Name()
+    severity = fields.Enum(Severity, by_value=fields.String, metadata=_about("Of the diagnosis."))
+    tag = Tag(metadata=_about("Has this tag."))
+    source = fields.Enum(Source, by_value=fields.String, metadata=_about("As it was asked for."))
+    since = Moment(metadata=_about("Accepted at this time or later."))
+    until = Moment(metadata=_about("Accepted before this time."))
+    limit = PageSize(metadata=_about("How many at most: 1 to 500.", default=50, minimum=1, maximum=500))
+    cursor = fields.String(metadata=_about("The `next_cursor` of the page before."))
+
+    @post_load
+    def _place(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
+        cursor = found.pop("cursor", None)
+        if cursor is not None:
+            found["before"] = cursors.decode(cursor)
+        return found
+
+
+class LookSchema(Strict):
+    """How to show one analysis."""
+
+    error_messages = {"unknown": "Unknown query parameter."}  # noqa: RUF012 - marshmallow's way
+
+    include = fields.String(
+        validate=validate.OneOf(["log_content"]), metadata=_about("Also return the log: `log_content`.")
+    )
+
+
+class NothingSchema(Strict):
+    """No parameters at all."""
+
+    error_messages = {"unknown": "Unknown query parameter."}  # noqa: RUF012 - marshmallow's way
+
+
+class EvidenceSchema(Schema):
+    """A line of the log, quoted: `text` really stands in line `line`."""
+
+    line = fields.Integer(metadata=_about("1-based, in the log as it was sent."))
+    text = fields.String(metadata=_about("Secrets in it are replaced by placeholders."))
+
+
+class DiagnosisSchema(Schema):
+    """What is wrong, why, and what to do."""
+
+    summary = fields.String()
+    root_cause = fields.String()
+    recommendation = fields.String()
+    severity = fields.Enum(Severity, by_value=fields.String)
+    confidence = fields.Float(metadata=_about("Between 0 and 1."))
+    issues_found = fields.Boolean(metadata=_about("False for a healthy log."))
+    evidence = fields.List(fields.Nested(EvidenceSchema))
+
+
+class LeftOutSchema(Schema):
+    """Lines that reached no model, and why."""
+
+    reason = fields.String()
+    lines = fields.Integer()
+
+
+class CoverageSchema(Schema):
+    """What became of every line: total = blank + sent + counted + left out."""
+
+    bytes_total = fields.Integer()
+    bytes_replaced = fields.Integer(metadata=_about("Not valid text; replaced or removed."))
+    lines_total = fields.Integer()
+    lines_blank = fields.Integer()
+    lines_sent = fields.Integer(metadata=_about("Shown word for word."))
+    lines_cut = fields.Integer(metadata=_about("Of those sent, how many lost their middle."))
+    lines_counted = fields.Integer(metadata=_about("Stood for by a template that was shown with its count."))
+    left_out = fields.List(fields.Nested(LeftOutSchema))
+    records = fields.Integer()
+    templates = fields.Integer()
+    templates_sent = fields.Integer()
+    redactions = fields.Dict(keys=fields.String(), values=fields.Integer(), metadata=_about("Redacted values by kind."))
+    tokens_estimated = fields.Integer()
+    token_budget = fields.Integer()
+    evidence_cited = fields.Integer()
+    evidence_dropped = fields.Integer(metadata=_about("Cited, but not in the log."))
+
+
+class UsageSchema(Schema):
+    """What the model calls cost."""
+
+    prompt_tokens = fields.Integer()
+    completion_tokens = fields.Integer()
+    cost_usd = fields.Function(lambda usage: usage.cost_micro_usd / 1e6, metadata={"type": "number"})
+    estimated = fields.Boolean(metadata=_about("The provider did not tell; we estimated."))
+
+
+class FailureSchema(Schema):
+    """Why it did not succeed."""
+
+    code = fields.String(metadata=_about("Stable; documented."))
+    detail = fields.String()
+    retryable = fields.Boolean()
+
+
+class LinksSchema(Schema):
+    """Where to go from here."""
+
+    self = fields.String()
+
+
+class AnalysisSchema(Schema):
+    """An analysis."""
+
+    id = fields.Integer()
+    status = fields.Enum(Status, by_value=fields.String)
+    stage = fields.Enum(Stage, by_value=fields.String)
+    source = fields.Enum(Source, by_value=fields.String)
+    model = fields.String(allow_none=True)
+    provider = fields.String(allow_none=True)
+    degraded = fields.Boolean(metadata=_about("The rules answered because no model did."))
+    cached = fields.Boolean()
+    cached_from = fields.Integer(allow_none=True, metadata=_about("The analysis whose answer this is."))
+    diagnosis = fields.Nested(DiagnosisSchema, allow_none=True)
+    response = fields.String(allow_none=True, metadata=_about("The diagnosis as Markdown."))
+    coverage = fields.Nested(CoverageSchema, allow_none=True)
+    usage = fields.Nested(UsageSchema, allow_none=True)
+    attempts = fields.Integer()
+    error = fields.Nested(FailureSchema, allow_none=True)
+    service_name = fields.String(allow_none=True)
+    environment = fields.String(allow_none=True)
+    analysis_type = fields.String()
+    priority = fields.Enum(Priority)
+    language = fields.Enum(Language, by_value=fields.String)
+    tags = fields.List(fields.String())
+    metadata = fields.Dict()
+    request_id = fields.String(allow_none=True)
+    correlation_id = fields.String(allow_none=True)
+    created_at = fields.AwareDateTime()
+    started_at = fields.AwareDateTime(allow_none=True)
+    finished_at = fields.AwareDateTime(allow_none=True)
+    duration_seconds = fields.Float(allow_none=True, metadata=_about("From acceptance to the end."))
+    links = fields.Function(lambda analysis: {"self": f"/api/v1/analyses/{analysis.id}"})
+
+
+class AnalysisWithLogSchema(AnalysisSchema):
+    """An analysis, and the log it is about when it was asked for."""
+
+    log_content = fields.String(metadata=_about("Only with `?include=log_content`."))
+
+    @post_dump
+    def _only_when_asked(self, shown: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if shown["log_content"] is None:
+            del shown["log_content"]
+        return shown
+
+
+class PageSchema(Schema):
+    """Some analyses, newest first."""
+
+    items = fields.List(fields.Nested(AnalysisSchema))
+    next_cursor = fields.String(allow_none=True, metadata=_about("Null on the last page."))
+
+
+class LiveSchema(Schema):
+    """The process answers."""
+
+    status = fields.String(metadata=_about("ok"))
+
+
+class CheckSchema(Schema):
+    """The state of one part."""
+
+    name = fields.String()
+    ok = fields.Boolean()
+    needed = fields.Boolean(metadata=_about("Without it nothing is accepted."))
+    detail = fields.String(metadata=_about("What to do when it is not ok."))
+
+
+class ReadySchema(Schema):
+    """The state of every part."""
+
+    status = fields.String(metadata=_about("ready; degraded: accepted, but perhaps late or by the rules; unavailable"))
+    checks = fields.List(fields.Nested(CheckSchema))

@@ -1,0 +1,80 @@
+"""Ends the reading of requests that come too slowly, so that a few slow clients cannot hold every thread."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from time import monotonic
+
+#: Seconds any request may take to arrive, whatever its size.
+GRACE = 10.0
+#: Bytes per second that a body must reach on average after that.
+LEAST_RATE = 16 * 1024
+_LOOK_SECONDS = 0.5
+
+
+class Reading:
+    """One request on its way in. `received` is set by whoever reads."""
+
+    __slots__ = ("_started", "connection", "cut", "received")
+
+    def __init__(self, connection: socket.socket) -> None:
+        """`connection` is only ever shut down for reading: the answer can still be sent."""
+        self.connection = connection
+        self.received = 0
+        #: It was too slow and has been ended.
+        self.cut = False
+        self._started = monotonic()
+
+    def overdue(self) -> bool:
+        """Slower than any client should be."""
+        took = monotonic() - self._started
+        return took > GRACE and self.received < (took - GRACE) * LEAST_RATE + 1
+
+
+class Watchman:
+    """One thread for all connections of this process, started when first needed: after the fork."""
+
+    def __init__(self) -> None:
+        self._readings: set[Reading] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watching(self, connection: socket.socket) -> Iterator[Reading]:
+        """While open, the reading is ended when it becomes overdue; `cut` tells."""
+        reading = self.begin(connection)
+        try:
+            yield reading
+        finally:
+            self.end(reading)
+
+    def begin(self, connection: socket.socket) -> Reading:
+        """Start to watch; `end` it."""
+        reading = Reading(connection)
+        with self._lock:
+            self._readings.add(reading)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="slow-clients", daemon=True)
+                self._thread.start()
+        return reading
+
+    def end(self, reading: Reading) -> None:
+        """It has arrived, or was given up."""
+        with self._lock:
+            self._readings.discard(reading)
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(_LOOK_SECONDS):
+            with self._lock:
+                late = [reading for reading in self._readings if reading.overdue()]
+                self._readings.difference_update(late)
+                # under the lock: once `end` has returned, the connection may already serve the next request
+                for reading in late:
+                    reading.cut = True
+                    with suppress(OSError):
+                        reading.connection.shutdown(socket.SHUT_RD)
+
+
+WATCHMAN = Watchman()

@@ -1,0 +1,139 @@
+"""`status`, `result`, `list`, `cancel`: what became of analyses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from app.cli import output
+from app.cli.connection import connect
+from app.cli.exits import Exit, worst
+from app.cli.moments import Moment
+from app.cli.options import Order, choice, result_options
+from app.cli.results import Results
+from app.cli.words import standing, unfinished
+from app.client import ApiError, RemoteAnalysis, SubmitOptions
+from app.domain.analyses import Source, Status
+from app.domain.diagnoses import Severity
+from app.pipeline.escaping import one_line
+
+_COLUMNS = ("ID", "CREATED", "STATUS", "SEVERITY", "SERVICE", "SUMMARY")
+_IDS = click.argument("ids", nargs=-1, required=True, type=click.IntRange(min=1), metavar="ID...")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's objects, one on each line.")
+
+
+@click.command()
+@_IDS
+@_JSON
+def status(*, ids: tuple[int, ...], as_json: bool) -> None:
+    """Show where analyses stand."""
+    found, codes = _each(ids, connect().get)
+    _print(found, as_json=as_json)
+    click.get_current_context().exit(worst(codes))
+
+
+@click.command()
+@_IDS
+@click.option("--wait", is_flag=True, help="Wait until it is finished.")
+@result_options
+def result(
+    *,
+    ids: tuple[int, ...],
+    wait: bool,
+    format_: str | None,
+    fail_on: str | None,
+    timeout: float,
+    step_summary: Path | None,
+) -> None:
+    """Show the diagnosis of an analysis.
+
+    Of one that is not finished, and without `--wait`, the state is told on standard error; the exit code is 5.
+    """
+    client = connect()
+    order = Order(
+        options=SubmitOptions(),
+        wait=wait or fail_on is not None,
+        follow=False,
+        format_=format_ or "plain",
+        fail_on=fail_on,
+        timeout=timeout if wait or fail_on else 0.0,
+        idempotency_key=None,
+        step_summary=step_summary,
+    )
+    results = Results(client=client, order=order, several=len(ids) > 1)
+    found, codes = _each(ids, client.get)
+    for analysis in found:
+        results.add(f"analysis {analysis.id}", analysis)
+    click.get_current_context().exit(worst([*codes, *results.wait()]))
+
+
+@click.command("list")
+@click.option("--status", type=choice(Status), help="Only in this state.")
+@click.option("--severity", type=choice(Severity), help="Only with this severity.")
+@click.option("--service", "service_name", metavar="NAME", help="Only of this service.")
+@click.option("--env", "environment", metavar="NAME", help="Only of this environment.")
+@click.option("--model", metavar="NAME", help="Only answered by this model.")
+@click.option("--source", type=choice(Source), help="Only with this source.")
+@click.option("--tag", metavar="TAG", help="Only with this tag.")
+@click.option("--since", type=Moment(), help="Only newer: a time, or an age such as 90m, 24h, 7d.")
+@click.option("--until", type=Moment(), help="Only older: a time, or an age.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@_JSON
+def list_(*, limit: int, as_json: bool, **filters: str | None) -> None:
+    """List analyses, newest first."""
+    wanted = {name: value for name, value in filters.items() if value}
+    if "severity" in wanted:
+        wanted["severity"] = wanted["severity"].upper()
+    found = list(connect().list(wanted, limit=limit))
+    _print(found, as_json=as_json)
+    if not found:
+        output.note("No analysis is like that." if wanted else "There is no analysis yet.")
+
+
+@click.command()
+@_IDS
+@_JSON
+def cancel(*, ids: tuple[int, ...], as_json: bool) -> None:
+    """Cancel analyses.
+
+    A waiting one ends at once; a running one is asked to stop and may take some seconds.
+    """
+    found, codes = _each(ids, connect().cancel)
+    _print(found, as_json=as_json)
+    click.get_current_context().exit(worst(codes))
+
+
+def _each(ids: tuple[int, ...], ask: Callable[[int], RemoteAnalysis]) -> tuple[list[RemoteAnalysis], list[Exit]]:
+    """What could be asked, and how it went; one that is not known, or not in the right state, hides no other."""
+    found, codes = [], [Exit.DONE]
+    for one in ids:
+        try:
+            found.append(ask(one))
+        except ApiError as error:
+            if error.status not in {404, 409}:
+                raise
+            output.warn(f"analysis {one}: {error.detail}")
+            codes.append(Exit.USAGE)
+    return found, codes
+
+
+def _print(found: list[RemoteAnalysis], *, as_json: bool) -> None:
+    if as_json:
+        for analysis in found:
+            output.json_line(analysis.raw)
+    elif found:
+        output.table(_COLUMNS, [_row(analysis) for analysis in found])
+
+
+def _row(analysis: RemoteAnalysis) -> tuple[str, ...]:
+    found = analysis.diagnosis
+    severity = "" if found is None else found.severity.value if found.issues_found else "-"
+    said = found.summary if found else unfinished(analysis) if analysis.finished else standing(analysis)
+    return (
+        str(analysis.id),
+        analysis.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if analysis.created_at else "",
+        output.colored(analysis.status.value),
+        output.colored(severity),
+        one_line(analysis.service_name or ""),
+        one_line(said),
+    )

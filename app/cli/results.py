@@ -1,0 +1,101 @@
+"""Accepted analyses: their ids, the wait for them, their results, and how the command ends."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from app.cli import output
+from app.cli.exits import Exit
+from app.cli.options import Order
+from app.cli.progress import Progress
+from app.cli.show import code_of, show, summary_markdown
+from app.cli.words import standing
+from app.client import Client, ClientError, RemoteAnalysis, WaitTimeout
+from app.clock import SystemClock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """An accepted log."""
+
+    name: str
+    analysis: RemoteAnalysis
+
+
+@dataclass(kw_only=True, slots=True)
+class Results:
+    """What was accepted, in order."""
+
+    client: Client
+    order: Order
+    #: More than one log was named, so each result tells which is its own.
+    several: bool
+    sent: list[Sent] = field(default_factory=list)
+    #: Ids of which nothing was shown yet.
+    open_ids: list[int] = field(default_factory=list)
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(lines=self.order.follow)
+
+    def add(self, name: str, analysis: RemoteAnalysis) -> None:
+        """One more."""
+        self.sent.append(Sent(name=name, analysis=analysis))
+        self.open_ids.append(analysis.id)
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """When it ends early, say how to come back to what was accepted."""
+        try:
+            yield
+        except (KeyboardInterrupt, ClientError):
+            if self.open_ids:
+                output.note(f"\nAccepted, and going on. Come back with: bifrost-cli result --wait {self._ids()}")
+            raise
+
+    def accepted(self) -> list[Exit]:
+        """Print the ids, or the objects, without waiting."""
+        for one in self.sent:
+            if self.order.format_ == "json":
+                output.json_line(one.analysis.raw)
+            else:
+                output.result(str(one.analysis.id))
+        if self.sent and sys.stderr.isatty():
+            output.note(f"See what was found with: bifrost-cli result --wait {self._ids()}")
+        return [Exit.DONE]
+
+    def wait(self) -> list[Exit]:
+        """Print each result, in order, as soon as it is there. They run side by side meanwhile."""
+        clock = SystemClock()
+        until = clock.monotonic() + self.order.timeout
+        # only the first unfinished one is asked for: few requests, however many logs
+        return [self._one(one, max(0.0, until - clock.monotonic())) for one in self.sent]
+
+    def _ids(self) -> str:
+        return " ".join(map(str, self.open_ids))
+
+    def _one(self, one: Sent, seconds: float) -> Exit:
+        try:
+            analysis = self._finished(one, seconds)
+        except WaitTimeout as error:
+            output.warn(f"{one.name}: {error}. Come back with: bifrost-cli result --wait {one.analysis.id}")
+            return Exit.NOT_FINISHED
+        named = self.several or self.order.format_ == "github"
+        if self.order.format_ in {"plain", "markdown"} and one is not self.sent[0] and not sys.stdout.isatty():
+            output.result("")
+        show(analysis, name=one.name if named else "", format_=self.order.format_)
+        self.open_ids.remove(analysis.id)
+        if self.order.step_summary and self.order.format_ == "github":
+            with self.order.step_summary.open("a", encoding="utf-8") as file:
+                file.write(summary_markdown(analysis, one.name) + "\n")
+        return code_of(analysis, self.order.fail_on)
+
+    def _finished(self, one: Sent, seconds: float) -> RemoteAnalysis:
+        if one.analysis.finished:
+            return one.analysis
+        with self.progress.activity(f"{one.name}: analysis {one.analysis.id}") as tell:
+            self.client.on_pause(lambda why, pause: tell(f"{why}, again in {pause:.1f} s"))
+            return self.client.wait(
+                one.analysis.id, timeout=seconds, on_change=lambda analysis: tell(standing(analysis))
+            )

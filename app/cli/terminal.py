@@ -1,0 +1,92 @@
+"""A diagnosis drawn on a terminal: what to know first, then why, what to do, and where it stands in the log."""
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from app.cli.words import footer, unfinished
+from app.client import RemoteAnalysis
+from app.domain.diagnoses import Diagnosis
+from app.pipeline import rendering
+from app.pipeline.escaping import list_marker, one_line
+
+#: Longer lines are hard to read.
+_WIDEST = 110
+_BADGES = {
+    "LOW": "black on cyan",
+    "MEDIUM": "black on yellow",
+    "HIGH": "bold white on red",
+    "CRITICAL": "bold white on magenta",
+}
+_HEALTHY = "black on green"
+
+
+def draw(analysis: RemoteAnalysis, *, name: str) -> None:
+    """Print it on standard output."""
+    console = Console(highlight=False)
+    console.width = min(console.width, _WIDEST)
+    found = analysis.diagnosis
+    console.print()
+    if name:
+        console.print(Text(one_line(name), style="bold dim"))
+    if found is None:
+        console.print(_headline(analysis.status.value.upper(), "bold white on red", unfinished(analysis)))
+    else:
+        badge = _BADGES[found.severity.value] if found.issues_found else _HEALTHY
+        console.print(_headline(rendering.headline(found, language=analysis.language), badge, found.summary))
+        console.print(Padding(_rows(analysis, found), (0, 0, 0, 1)))
+    console.print(Text(f" {footer(analysis)}", style="dim"))
+
+
+def _headline(word: str, style: str, text: str) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1)
+    grid.add_row(Text(f" {word} ", style=style), Text(one_line(text), style="bold"))
+    return grid
+
+
+def _rows(analysis: RemoteAnalysis, found: Diagnosis) -> Table:
+    language = analysis.language
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(ratio=1)
+    for part in rendering.sections(found, language=language):
+        grid.add_row(part.label, Group(*(_paragraph(line) for line in part.lines)))
+    if found.evidence:
+        grid.add_row(rendering.label("evidence", language=language), _evidence(found))
+    elif found.issues_found:
+        grid.add_row(rendering.label("evidence", language=language), rendering.label("no_evidence", language=language))
+    grid.add_row(rendering.label("confidence", language=language), _confidence(found.confidence))
+    if analysis.coverage:
+        line = Text(rendering.coverage_line(analysis.coverage, language=language), style="dim")
+        grid.add_row(rendering.label("read", language=language), line)
+    return grid
+
+
+def _paragraph(line: str) -> RenderableType:
+    """A list item keeps its indentation when it wraps."""
+    marker = list_marker(line)
+    if not marker:
+        return Text(line.strip())
+    grid = Table.grid()
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1)
+    grid.add_row(Text(marker), Text(line[len(marker) :].strip()))
+    return grid
+
+
+def _evidence(found: Diagnosis) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True, style="cyan")
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(ratio=1, overflow="fold")
+    for number, text in rendering.quotes(found):
+        grid.add_row(number, "│", Text(text))
+    return grid
+
+
+def _confidence(confidence: float) -> Text:
+    full = round(confidence * 10)
+    return Text.assemble(("━" * full, "green"), ("━" * (10 - full), "dim"), f" {round(confidence * 100)}%")

@@ -1,0 +1,46 @@
+"""An analysis in words: where it stands, why it has no diagnosis, who answered."""
+
+from app.client import RemoteAnalysis
+from app.domain.analyses import Status
+from app.pipeline.escaping import one_line
+
+#: A stage in words.
+_STAGES = {"prepare": "reading the log", "infer": "asking for the diagnosis"}
+
+
+def standing(analysis: RemoteAnalysis) -> str:
+    """Status, and what happens in it."""
+    if analysis.status.value == "running" and analysis.stage:
+        return f"running, {_STAGES.get(analysis.stage, analysis.stage)}"
+    if analysis.status.value == "retrying" and analysis.error:
+        return f"retrying, {analysis.error.detail}"
+    return analysis.status.value
+
+
+def unfinished(analysis: RemoteAnalysis) -> str:
+    """Why there is no diagnosis."""
+    if analysis.error:
+        again = "; submitting it again may help" if analysis.error.retryable else ""
+        return one_line(f"{analysis.error.detail.rstrip('.')} ({analysis.error.code}){again}")
+    return "somebody cancelled it" if analysis.status is Status.CANCELLED else "no diagnosis"
+
+
+def footer(analysis: RemoteAnalysis) -> str:
+    """Who answered, how long it took, what it cost."""
+    usage = analysis.usage
+    parts = [
+        f"analysis {analysis.id}",
+        _answerer(analysis),
+        "from the cache" if analysis.cached else "",
+        f"{analysis.duration_seconds:.2f} s" if analysis.duration_seconds is not None else "",
+        f"attempt {analysis.attempts}" if analysis.attempts > 1 else "",
+        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens" if usage and usage.prompt_tokens else "",
+        f"${usage.cost_usd:.4f}" if usage and usage.cost_usd else "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _answerer(analysis: RemoteAnalysis) -> str:
+    names = [one_line(name) for name in (analysis.provider, analysis.model) if name]
+    who = " ".join(dict.fromkeys(names))
+    return f"{who} (degraded: no model answered)" if analysis.degraded else who

@@ -1,0 +1,18 @@
+"""The Python client of Bifrost's HTTP API, which the command line uses too: `Client(url, api_key).submit(log)`."""
+
+from app.client.answers import RemoteAnalysis, Usage
+from app.client.client import Client, SubmitOptions, Submitted
+from app.client.errors import ApiError, ClientError, ServerUnreachable, UnexpectedAnswer, WaitTimeout
+
+__all__ = [
+    "ApiError",
+    "Client",
+    "ClientError",
+    "RemoteAnalysis",
+    "ServerUnreachable",
+    "SubmitOptions",
+    "Submitted",
+    "UnexpectedAnswer",
+    "Usage",
+    "WaitTimeout",
+]

@@ -1,0 +1,169 @@
+"""The calls of the API that people need: submit, look, wait, list, cancel."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from app.client.answers import RemoteAnalysis, read_analysis
+from app.client.errors import UnexpectedAnswer, WaitTimeout
+from app.client.transport import Answer, Call, Transport
+from app.clock import SystemClock
+from app.domain.ports import Clock
+
+_PATH = "/api/v1/analyses"
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+#: Seconds a server may be away (restarting) while we wait for an analysis.
+_WAIT_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmitOptions:
+    """How a log shall be analyzed. What is None or empty is left to the server."""
+
+    source: str | None = None
+    model: str | None = None
+    service_name: str | None = None
+    environment: str | None = None
+    analysis_type: str | None = None
+    priority: str | None = None
+    tags: tuple[str, ...] = ()
+    language: str | None = None
+    cache: str | None = None
+    deadline_seconds: float | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submitted:
+    """An accepted analysis. `replayed`: its idempotency key was known, this is the earlier one."""
+
+    analysis: RemoteAnalysis
+    replayed: bool
+
+
+class Client:
+    """Talks to one Bifrost server.
+
+    `timeout`: seconds to wait for one answer. Calls are repeated while the server is briefly away or asks to
+    come back; that is safe, since each submission carries an idempotency key. All raise `ClientError`s.
+    """
+
+    def __init__(
+        self, url: str, api_key: str | None = None, timeout: float = 30.0, *, clock: Clock | None = None
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._transport = Transport(url, api_key, timeout=timeout, clock=self._clock)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._transport.url
+
+    def on_pause(self, told: Callable[[str, float], None] | None) -> None:
+        """Call `told(reason, seconds)` before each pause that the server's state asks for."""
+        self._transport.on_pause = told
+
+    def submit(
+        self, log: str, options: SubmitOptions | None = None, *, idempotency_key: str | None = None
+    ) -> Submitted:
+        """Returns when the analysis is durably accepted."""
+        answer = self._transport.send(
+            Call(
+                method="POST",
+                path=_PATH,
+                body={"log_content": log, **_given(options or SubmitOptions())},
+                headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            )
+        )
+        replayed = answer.headers.get("Idempotency-Replayed", "").lower() == "true"
+        return Submitted(analysis=self._analysis(answer.body), replayed=replayed)
+
+    def get(self, analysis_id: int) -> RemoteAnalysis:
+        """One analysis as it stands."""
+        return self._analysis(self._transport.send(Call(method="GET", path=f"{_PATH}/{analysis_id}")).body)
+
+    def list(self, filters: Mapping[str, str] | None = None, *, limit: int | None = None) -> Iterator[RemoteAnalysis]:
+        """Newest first, page after page, at most `limit`."""
+        left, cursor = limit, ""
+        while left is None or left > 0:
+            query: dict[str, str | int] = {**(filters or {}), "limit": min(left or 100, 100)}
+            query |= {"cursor": cursor} if cursor else {}
+            page = self._transport.send(Call(method="GET", path=_PATH, query=query))
+            items = page.body.get("items")
+            if not isinstance(items, list):
+                raise UnexpectedAnswer(f"{self.url} answered with a list that has no items")
+            yield from (self._analysis(item) for item in items)
+            cursor = str(page.body.get("next_cursor") or "")
+            if not cursor:
+                return
+            left = None if left is None else left - len(items)
+
+    def cancel(self, analysis_id: int) -> RemoteAnalysis:
+        """Ask for its end. A running one may take some seconds to stop."""
+        return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/cancel")).body)
+
+    def wait(
+        self,
+        analysis_id: int,
+        *,
+        timeout: float | None = None,
+        on_change: Callable[[RemoteAnalysis], None] | None = None,
+    ) -> RemoteAnalysis:
+        """The analysis when it is finished. `on_change` is told each new status or stage, the first one too.
+
+        Raises `WaitTimeout` after `timeout` seconds; the analysis goes on.
+        """
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        told: tuple[str, str | None] | None = None
+        pause = _FIRST_PAUSE
+        while True:
+            answer = self._transport.send(
+                Call(method="GET", path=f"{_PATH}/{analysis_id}", patience=_patience(until, self._clock.monotonic()))
+            )
+            analysis = self._analysis(answer.body)
+            if on_change and told != (analysis.status, analysis.stage):
+                told = (analysis.status, analysis.stage)
+                on_change(analysis)
+            if analysis.finished:
+                return analysis
+            if until is not None and timeout is not None and self._clock.monotonic() + pause > until:
+                raise WaitTimeout(analysis, timeout)
+            self._clock.sleep(pause)
+            pause = _next_pause(pause, answer)
+
+    def check(self) -> str | None:
+        """Is it ready? The server's date (as HTTP writes it). Raises at once when it is not."""
+        return self._transport.send(Call(method="GET", path="/health/ready", patience=0.0)).headers.get("Date")
+
+    def _analysis(self, body: object) -> RemoteAnalysis:
+        try:
+            return read_analysis(body if isinstance(body, Mapping) else {})
+        except (ValueError, TypeError) as error:
+            raise UnexpectedAnswer(f"{self.url} answered with an analysis that cannot be read: {error}") from error
+
+
+def _given(options: SubmitOptions) -> dict[str, object]:
+    values: dict[str, object] = {
+        "source": options.source,
+        "model": options.model,
+        "service_name": options.service_name,
+        "environment": options.environment,
+        "analysis_type": options.analysis_type,
+        "priority": options.priority,
+        "tags": list(options.tags),
+        "language": options.language,
+        "cache": options.cache,
+        "deadline_seconds": options.deadline_seconds,
+        "metadata": dict(options.metadata),
+    }
+    return {name: value for name, value in values.items() if value not in (None, [], {})}
+
+
+def _patience(until: float | None, now: float) -> float:
+    return _WAIT_PATIENCE if until is None else max(0.5, min(_WAIT_PATIENCE, until - now))
+
+
+def _next_pause(pause: float, answer: Answer) -> float:
+    """Quick at first, since most answers are; never slower than the server asks, at least every two seconds else."""
+    return min(pause * 1.5, max(_LONGEST_PAUSE, answer.retry_after or 0.0))

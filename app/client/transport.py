@@ -1,0 +1,170 @@
+"""One HTTP call that ends: bounded waits, retries that obey `Retry-After`, problems as errors."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+
+from app import __version__
+from app.client.errors import ApiError, FieldError, ServerUnreachable, UnexpectedAnswer
+from app.domain.ports import Clock
+
+#: The server, or something before it, asks to come back.
+_BUSY = frozenset({429, 502, 503, 504})
+_CONNECT_SECONDS = 5.0
+_LONGEST_PAUSE = 60.0
+#: Failures that may pass by themselves; a bad address or certificate does not.
+_PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A request. `patience`: seconds it may be repeated for while nobody answers; 0: never."""
+
+    method: str
+    path: str
+    query: Mapping[str, str | int] | None = None
+    body: Mapping[str, object] | None = None
+    headers: Mapping[str, str] | None = None
+    patience: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A response. `retry_after` in seconds."""
+
+    status: int
+    body: Mapping[str, object]
+    headers: Mapping[str, str]
+    retry_after: float | None
+
+
+class Transport:
+    """Sends calls to one server, with one key."""
+
+    def __init__(self, url: str, api_key: str | None, *, timeout: float, clock: Clock) -> None:
+        self.url = url.rstrip("/")
+        self._timeout = timeout
+        self._clock = clock
+        #: Told before each pause: why, and for how many seconds.
+        self.on_pause: Callable[[str, float], None] | None = None
+        self._session = requests.Session()
+        # a machine's own proxy must not stand between it and itself
+        self._session.trust_env = urlsplit(self.url).hostname not in {"127.0.0.1", "localhost", "::1"}
+        # neither ~/.netrc: the key is the only credential
+        self._session.auth = _no_other_credentials
+        self._session.headers.update({"User-Agent": f"bifrost-client/{__version__}", "Accept": "application/json"})
+        if api_key:
+            self._session.headers["X-API-Key"] = api_key
+
+    def send(self, call: Call) -> Answer:
+        """The answer when it is a success. Raises `ClientError`s."""
+        until = self._clock.monotonic() + call.patience
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                answer = self._once(call)
+            except _PASSING as error:
+                pause = min(5.0, 0.2 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, hides nothing
+                if self._clock.monotonic() + pause > until:
+                    raise ServerUnreachable(f"{self.url} cannot be reached: {_reason(error)}") from error
+                self._pause("no answer", pause)
+                continue
+            except requests.RequestException as error:
+                raise ServerUnreachable(f"{self.url} cannot be used: {_reason(error)}") from error
+            if answer.status < 300:
+                return answer
+            pause = answer.retry_after or min(5.0, 0.2 * 2**attempt)
+            if answer.status not in _BUSY or pause > _LONGEST_PAUSE or attempt > 5 or not call.patience:
+                self._raise_problem(answer)
+            self._pause("the server is busy", pause)
+
+    def _once(self, call: Call) -> Answer:
+        body = None if call.body is None else orjson.dumps(call.body)
+        response = self._session.request(
+            call.method,
+            self.url + call.path,
+            params=call.query,
+            data=body,
+            headers={**({"Content-Type": "application/json"} if body else {}), **(call.headers or {})},
+            timeout=(min(_CONNECT_SECONDS, self._timeout), self._timeout),
+            # a redirected POST becomes a GET, and the key would travel along
+            allow_redirects=False,
+        )
+        return Answer(
+            status=response.status_code,
+            body=_object(response),
+            headers=response.headers,
+            retry_after=self._seconds(response.headers.get("Retry-After")),
+        )
+
+    def _pause(self, reason: str, seconds: float) -> None:
+        if self.on_pause:
+            self.on_pause(reason, seconds)
+        self._clock.sleep(seconds)
+
+    def _seconds(self, hint: str | None) -> float | None:
+        """`Retry-After` holds seconds or a date."""
+        if not hint:
+            return None
+        try:
+            if hint.strip().isdigit():
+                return float(hint)
+            return max(0.0, (parsedate_to_datetime(hint) - self._clock.now()).total_seconds())
+        except (ValueError, TypeError):
+            return None
+
+    def _raise_problem(self, answer: Answer) -> NoReturn:
+        if 300 <= answer.status < 400:
+            target = answer.headers.get("Location", "elsewhere")
+            raise UnexpectedAnswer(f"{self.url} redirects to {target}: use that address")
+        if "code" not in answer.body and answer.status < 500:
+            raise UnexpectedAnswer(
+                f"{self.url} answered {answer.status}, but not as Bifrost does: is the address right?"
+            )
+        detail = answer.body.get("detail") or answer.body.get("title") or f"the server answered {answer.status}"
+        raise ApiError(
+            status=answer.status,
+            code=str(answer.body.get("code", f"http_{answer.status}")),
+            detail=str(detail),
+            errors=_field_errors(answer.body.get("errors")),
+            retry_after=answer.retry_after,
+        )
+
+
+def _no_other_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _object(response: requests.Response) -> Mapping[str, object]:
+    """The JSON object in the body; empty when it holds none."""
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _field_errors(errors: object) -> list[FieldError]:
+    found = errors if isinstance(errors, list) else []
+    return [
+        FieldError(field=str(item.get("field", "")), message=str(item.get("message", "")))
+        for item in found
+        if isinstance(item, Mapping)
+    ]
+
+
+def _reason(error: requests.RequestException) -> str:
+    """What happened, without the stack of wrappers that tells it."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    if isinstance(error, requests.ReadTimeout):
+        return "it did not answer in time"
+    return (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).lower()

@@ -1,0 +1,78 @@
+"""Text of models and logs made harmless for what shows it: terminals, CI runners, Markdown."""
+
+import re
+
+_NEWLINE = re.compile("\r\n|[\r\u0085\u2028\u2029]")
+#: Escape sequences of terminals: CSI, OSC and other strings with their content, two-character ones.
+_TERMINAL = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+#: Characters that move the cursor or turn the reading direction around, and halves of surrogate pairs.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+#: What CI runners take for a command: `::name::` at the start of a line, `##[name]` and `##vso[` anywhere.
+_RUNNER_START = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+_RUNNER_ANYWHERE = re.compile(r"#(?=#\w*\[)")
+#: Spans that stay readable, and harmless, as code: code, placeholders, addresses (no link), mentions (no ping).
+_CODE = re.compile(r"`[^`\n]+`|<[^<>`\s]+>|(?:\b\w+://|\bwww\.)[^\s`<>()\[\]]+|(?<![\w`])@[A-Za-z0-9][\w/-]*")
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_LIST_ITEM = re.compile(r"(\s{0,3}(?:[-*+]|\d{1,3}[.)])\s+)(.*)")
+_BLOCK_START = re.compile(r"^\s{0,3}([#>=+-])")
+
+
+def printable(text: str) -> str:
+    """Without escape sequences, control characters and turns of the reading direction; tabs become spaces."""
+    return _CONTROL.sub("", _TERMINAL.sub("", _NEWLINE.sub("\n", text))).replace("\t", "    ")
+
+
+def one_line(text: str) -> str:
+    """Printable, and on one line."""
+    return " ".join(printable(text).split("\n")).strip()
+
+
+def list_marker(line: str) -> str:
+    """`1. ` or `- ` at the start of a line, with its indentation; empty without one."""
+    item = _LIST_ITEM.fullmatch(line)
+    return item[1] if item else ""
+
+
+def harmless(text: str) -> str:
+    """No line is a command to the runner whose log it ends up in."""
+    return _RUNNER_ANYWHERE.sub("# ", _RUNNER_START.sub(r"\1: ", text))
+
+
+def markdown_block(lines: tuple[str, ...]) -> str:
+    """Paragraphs and list items stay what they are; nothing else starts a block."""
+    out = []
+    for line in lines:
+        marker = list_marker(line)
+        text = line.removeprefix(marker).strip()
+        # a hard break keeps the lines of a paragraph apart
+        end = "" if marker or not text else "  "
+        out.append(marker + _BLOCK_START.sub(r"\\\1", markdown_inline(text)) + end)
+    return harmless("\n".join(out).rstrip())
+
+
+def markdown_inline(text: str) -> str:
+    """Escaped, except that code spans and what must not become active stand as code."""
+    out, end = [], 0
+    for span in _CODE.finditer(text):
+        out += [_escape(text[end : span.start()]), f"`{span[0].strip('`')}`"]
+        end = span.end()
+    return harmless("".join([*out, _escape(text[end:])]))
+
+
+def command_data(text: str) -> str:
+    """The message of a GitHub workflow command."""
+    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def command_property(text: str) -> str:
+    """A property of a GitHub workflow command."""
+    return command_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _escape(text: str) -> str:
+    escaped = _MARKDOWN.sub(lambda match: "\\" + match[0], text)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

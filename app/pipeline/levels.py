@@ -1,0 +1,174 @@
+"""How loudly a line speaks: its own word for it first, then what it says.
+
+Digits matter only where `constants` keeps them, see there.
+"""
+
+import re
+from collections.abc import Mapping
+
+from app.domain.logs import Level
+from app.pipeline.wrappers import KLOG, PROGRAM, Unwrapped
+
+#: Words for levels, as programs write them, lower case.
+WORDS: Mapping[str, Level] = {
+    **dict.fromkeys(("trace", "verbose", "debug", "dbg", "debu", "fine", "finer", "finest"), Level.DEBUG),
+    **dict.fromkeys(("info", "inf", "information", "informational", "notice", "note", "log", "config"), Level.INFO),
+    **dict.fromkeys(("warn", "warning", "wrn"), Level.WARNING),
+    **dict.fromkeys(("error", "err", "eror", "erro", "severe", "err!"), Level.ERROR),
+    **dict.fromkeys(("fatal", "critical", "crit", "crt", "alert", "emerg", "emergency", "panic", "dpanic"), Level.CRITICAL),
+}
+_LETTERS = {"d": "debug", "i": "info", "w": "warning", "e": "error", "f": "fatal"}
+#: Names under which JSON and logfmt lines keep their level, likeliest first.
+FIELDS = ("level", "severity", "lvl", "levelname", "loglevel", "log_level", "log.level", "@level", "level_name", "s", "priority", "PRIORITY")
+#: Names of the field with the message itself.
+MESSAGES = ("msg", "message", "@message", "event", "log", "text", "short_message", "MESSAGE")
+
+_UPPER = "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|NOTICE|WARNING|WARN|WRN|ERROR|ERR|SEVERE|FATAL|CRITICAL|CRIT|CRT|ALERT|EMERGENCY|EMERG|PANIC|LOG"
+_LOWER = "trace|debug|info|notice|warning|warn|error|err|severe|fatal|critical|crit|alert|emerg|panic"
+#: A level in capitals among the first words: `2024-05-01 INFO [main]`, `[ERROR]`, `12:00 | WARN |`.
+_CAPITALS = re.compile(rf"(?:^|[\s\[(|<:/,])({_UPPER})(?=$|[\s\])|>\"',:/])")
+_CAPITALS_WITHIN = 120
+#: The same in small letters, where it can hardly be a word of a sentence.
+_SMALL = re.compile(
+    rf"""^\W{{0,3}}(?i:({_LOWER}))(?:\[\w+\]|\ [A-Z]{{1,6}}\d+)?(?:\]|\)|:\ |:$|\ -\ |\s*\|)
+       | \[(?:[\w.-]{{1,24}}:)?({_LOWER})\]
+       | \b(?:level|lvl|severity|loglevel)["']?[=:]\ ?["']?(?i:({_LOWER}|eror))\b
+       | [:\d\])]\ (?:fatal\ )?(error|warning|note)(?:\[\w+\]|\ [A-Z]{{1,6}}\d+)?:\ 
+       | ^(?:npm|yarn|pnpm)\ (?i:(ERR!|error|warn|notice))
+       | ^::(error|warning|notice)\b | ^\#\#\[(error|warning|debug)\]""",
+    re.VERBOSE,
+)
+_REDIS = re.compile(r"\d+:[XCSM] \d\d \w{3} \d{4} [\d:.]+ ([.*#-]) ")
+_REDIS_MARKS = {".": Level.DEBUG, "-": Level.DEBUG, "*": Level.INFO, "#": Level.WARNING}
+_LOGCAT = re.compile(r"([VDIWEF])/[\w.]+\s*\(?\s*\d*\)?: ")
+
+_ACCESS = re.compile(r"HTTP/[123](?:\.\d)?\"? +(?:status: )?([1-5]\d\d)\b")
+_STATUS = re.compile(r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?|\s)[\"']?([1-5]\d\d)\b")
+
+#: A broken program, whatever level the line claims.
+STRONG = re.compile(
+    r"""^panic:\ | \bpanic:\ runtime\ error | ^fatal\ error:\ | ^Traceback\ \(most\ recent\ call\ last\)
+      | \bOut\ of\ memory:\ Kill | \boom-kill | \bOOMKilled\b | \bOutOfMemoryError\b
+      | \bsegfault\ at\b | \b[Ss]egmentation\ fault\b | \bcore\ dumped\b
+      | (?i:\bexit(?:ed)?(?:\ with)?[ _]?(?:code|status)?["']?\s?[:=]?\s?["']?(?:-?[1-9]\d{0,2})\b)
+      | \bstatus=[1-9]\d{0,2}/[A-Z]+ | \bCrashLoopBackOff\b | \bImagePullBackOff\b | \bErrImagePull\b
+      | \bException\ in\ thread\b | \bUnhandled(?:PromiseRejection|\ exception|\ rejection)
+      | \bBUILD\ FAILED\b | ^FAILURE:\ | \bmake(?:\[\d+\])?:\ \*\*\* | ^---\ FAIL: | ^FAILED\ \S+::
+      | ^E\ {3,}\S*(?:Error|Exception)""",
+    re.VERBOSE,
+)
+_CRITICAL = re.compile(
+    r"^panic: |\bpanic: runtime error|\bOut of memory: Kill|\boom-kill|\bOOMKilled\b|\bOutOfMemoryError\b|\bCrashLoopBackOff\b"
+    r"|\bkernel panic\b|(?i:\bno space left on device)|(?i:\bdata corruption\b)"
+)
+#: An exception by its name, or a word for failure.
+_ERRORS = re.compile(
+    r"\b[A-Z]\w*(?:Error|Exception)\b"
+    r"|(?i:\b(?:error|errors|exception|fatal|failure|failed|fails|crash(?:ed|ing)?|corrupt(?:ed|ion)?|abort(?:ed|ing)?"
+    r"|unable to|cannot|can't|could not|couldn't|unreachable|refused|no space left|not permitted|permission denied"
+    r"|undefined reference|no such file|command not found|killed|deadlock|exited abnormally)\b)"
+)
+_WARNINGS = re.compile(
+    r"(?i:\b(?:warn(?:ing)?s?|deprecat\w+|retry(?:ing)?|retries|time[ds]?[ -]?out|timeout|denied|invalid|unauthori[sz]ed|forbidden|reject(?:ed|ing)?"
+    r"|dropp?(?:ed|ing)|throttl\w+|rate.?limit\w*|slow|unhealthy|back-?off|break-in|did not receive|disconnected|unexpected)\b)"
+)
+#: Failures to log in: normal on the open internet one by one, so no errors; many of them are a finding of their own.
+_LOGIN = re.compile(r"(?i)\b(?:authentication failures?|failed (?:password|publickey|none|keyboard)|failed login|login failed|invalid user|illegal user|user unknown)\b")
+#: Not a failure though it names one.
+_BENIGN = re.compile(
+    r"(?i)\b(?:0|no|zero|without(?: any)?|not an?) (?:\w+ )?(?:errors?|failures?|failed|exceptions?|warnings?|problems?|fails?|crash\w*)\b"
+    r"|\b\w*(?:errors?|failures?|failed|fails?|warnings?|exceptions?|timeouts?|killed|retries|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]|\{\}|,|;|$)"
+    r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count|handl\w+|logs?|pages?|codes?|reporting|tracking|boundary|polic\w+|threshold|budget|limit|interval|period|injection|listener|filter)\w*"
+    r"|--\w*(?:error|fail|warn|timeout)[\w=-]*|\b(?:timeout|time_out)[\w\"']*\s?[:=]\s?[\"']?\d|\b(?:error|exception|failure) (?:class|type)e?s? (?:loaded|registered)"
+    r"|\b(?:recovered from|cleared|resolved|fixed|handled|ignor\w+) (?:\w+ )?(?:errors?|failures?|exceptions?)|\bfail-?(?:over|safe|fast)\w*"
+)
+
+
+def level_of(line: Unwrapped) -> Level:
+    """The level of one line. An explicit level below WARNING gives way only to `STRONG` evidence and HTTP 5xx."""
+    if line.fields is not None:
+        claimed, text = _from_fields(line.fields)
+    else:
+        text = line.message
+        claimed = _claimed(line)
+    http = _from_status(text)
+    if http is not None and (claimed is None or http > claimed):
+        # an application that logs its own answer at INFO means it; only the server's failure overrules it
+        return http if claimed is None or http >= Level.ERROR else claimed
+    if claimed is not None and claimed >= Level.WARNING:
+        return claimed
+    if STRONG.search(text):
+        return Level.CRITICAL if _CRITICAL.search(text) else Level.ERROR
+    return claimed if claimed is not None else _from_words(text)
+
+
+def _claimed(line: Unwrapped) -> Level | None:
+    """The level that the line itself names."""
+    klog = KLOG.match(line.payload)
+    if klog:
+        return WORDS[_LETTERS[klog["letter"].lower()]]
+    redis = _REDIS.match(line.payload)
+    if redis:
+        return _REDIS_MARKS[redis[1]]
+    logcat = _LOGCAT.match(line.message)
+    if logcat:
+        return WORDS[_LETTERS.get(logcat[1].lower(), "debug")]
+    small = _SMALL.search(line.message, 0, 200) or _SMALL.search(_after_program(line.message), 0, 200)
+    capitals = _CAPITALS.search(line.message, 0, _CAPITALS_WITHIN)
+    if small and (not capitals or small.start() < capitals.start()):
+        return WORDS[next(word for word in small.groups() if word).lower()]
+    return WORDS[capitals[1].lower()] if capitals else None
+
+
+def _after_program(message: str) -> str:
+    program = PROGRAM.match(message)
+    return message[program.end() :] if program else message
+
+
+def _from_fields(fields: Mapping[str, object]) -> tuple[Level | None, str]:
+    """Level and text of a JSON line."""
+    claimed = next((found for name in FIELDS if (found := _named(name, fields.get(name))) is not None), None)
+    nested = fields.get("log")
+    if claimed is None and isinstance(nested, dict):
+        claimed = _named("level", nested.get("level"))
+    shown = [str(fields[name]) for name in MESSAGES if isinstance(fields.get(name), str)]
+    shown += [f"{name}={value}" for name, value in fields.items() if name not in MESSAGES and isinstance(value, str | int)]
+    return claimed, " ".join(shown)[:2000]
+
+
+def _named(name: str, value: object) -> Level | None:
+    """A level given as a word, a letter (MongoDB), pino's 10 to 60 or syslog's 0 to 7."""
+    text = str(value).strip().lower()
+    if text in WORDS:
+        return WORDS[text]
+    if name == "s" and text in _LETTERS:
+        return WORDS[_LETTERS[text]]
+    if not text.isdecimal() or len(text) > 2:
+        return None
+    number = int(text)
+    if number <= 7 and name.lower() in ("priority", "level", "severity"):
+        return (Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO, Level.DEBUG)[number]
+    return Level(min(max(number // 10 * 10, 10), 60) - 10) if number > 10 else Level.DEBUG
+
+
+def _from_status(text: str) -> Level | None:
+    """What an HTTP status says. 404 is how the web works; other 4xx may be somebody's mistake."""
+    access = _ACCESS.search(text)
+    match = access or _STATUS.search(text)
+    if not match:
+        return None
+    status = match[1]
+    if status[0] == "5":
+        return Level.ERROR
+    if status[0] == "4" and status != "404":
+        return Level.WARNING
+    return Level.INFO if access else None
+
+
+def _from_words(text: str) -> Level:
+    text = _BENIGN.sub(" ", text[:4000])
+    if _LOGIN.search(text):
+        return Level.WARNING
+    if _ERRORS.search(text):
+        return Level.CRITICAL if _CRITICAL.search(text) else Level.ERROR
+    return Level.WARNING if _WARNINGS.search(text) else Level.UNKNOWN

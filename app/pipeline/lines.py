@@ -1,0 +1,87 @@
+"""Text to physical lines: what can be displayed, numbered as in the log that was sent.
+
+Lines end at `\\n` alone (a `\\r` before it belongs to it). `str.splitlines` would also end them at U+2028, form feeds
+and others, and the numbers would no longer be those of an editor, `sed` or `grep -n`.
+"""
+
+import re
+from collections.abc import Sequence
+
+import re2
+
+#: The middle of a line longer than this is dropped before anything else, so that one line of 10 MB costs no more
+#: than a few pages. Far more than is ever displayed.
+GIANT = 32_768
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+#: C0 and C1 controls but tab and newline; direction marks and tag characters, which hide text from people only.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+#: The same as UTF-8: re2 finds out at memory speed that there is none.
+_CONTROL_BYTES = (
+    rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf|\xf3\xa0[\x80\x81]"
+)
+#: Those that separate become a space; the others vanish.
+_SPACES = frozenset("\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
+
+
+def latin1() -> re2.Options:
+    """Options for patterns over bytes: re2 reads them as they are, without decoding or copying."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options
+
+
+_HAS_CONTROL = re2.compile(_CONTROL_BYTES, latin1())
+
+
+def split(text: str) -> list[str]:
+    """Lines without their ends. The newline that ends the log begins no further line: "a\\n" is one line."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").removesuffix("\r")
+    if _HAS_CONTROL.search(text.encode()):
+        text = _CONTROL.sub(_separate, _ANSI.sub("", text))
+    if not text:
+        return []
+    return text.removesuffix("\n").split("\n")
+
+
+def trim_giants(lines: list[str], *, limit: int = GIANT) -> dict[int, int]:
+    """Cut the middle out of lines longer than `limit` characters, in place; index -> characters lost."""
+    if not lines or max(map(len, lines)) <= limit:
+        return {}
+    lost: dict[int, int] = {}
+    half = limit // 2
+    for index, line in enumerate(lines):
+        if len(line) > limit:
+            lost[index] = len(line) - 2 * half
+            # a space, so that no token grows together out of two halves
+            lines[index] = f"{line[:half]} {line[-half:]}"
+    return lost
+
+
+def display(line: str, *, limit: int, lost: int = 0) -> str:
+    """`line` within `limit` characters: head and tail kept, the cut in the middle said with its size."""
+    if len(line) <= limit and not lost:
+        return line
+    room = max(limit - len(marker(len(line) + lost)), 8)
+    tail = room * 2 // 5
+    head = room - tail
+    return f"{line[:head]}{marker(len(line) - room + lost)}{line[-tail:]}"
+
+
+def marker(characters: int) -> str:
+    """What stands in a displayed line where its middle was."""
+    return f" …[{characters:,} characters cut]… "
+
+
+#: Finds `marker` in a displayed line or in a quote of one, also when a model changed its spaces.
+MARKER = re.compile(r"\s*…\s*\[[\d,. ]{1,15}characters cut\]\s*…\s*")
+
+
+def blank(lines: Sequence[str]) -> list[bool]:
+    """Which lines hold nothing but white space."""
+    return [not line or line.isspace() for line in lines]
+
+
+def _separate(match: re.Match[str]) -> str:
+    return " " if match[0] in _SPACES else ""

@@ -1,0 +1,118 @@
+"""Which shapes are one template: a word that takes many values is a variable, and long shapes that differ little are alike.
+
+Two passes over distinct shapes. The first counts: where four or more shapes differ in one word only, that word is a
+variable. The second follows Drain (He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS
+2017): a tree of length and first words, then similarity position by position. Words that keep digits are statuses and
+codes (see `constants`) and are never variables.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.domain.logs import Level
+from app.pipeline.shapes import ANY, Shape
+
+#: Values a word must take, all other words being equal, to be a variable; more when few other words speak for it.
+_VALUES = 4
+_VALUES_OF_SHORT = 7
+_ROUNDS = 3
+#: Share of equal words, `<*>` not counted, from which two shapes are one template.
+_ALIKE = 0.8
+#: Two words that look like values (paths, hosts, `key=value`) make less of a difference than two plain words.
+_VALUE = 0.5
+_VALUE_LIKE = re.compile(r"<\*>|\w[/._=:@-]+\w|^/")
+#: Clusters one leaf of the tree holds; beyond, a shape joins the nearest one that has its codes.
+_LEAF = 32
+#: Words that are never variables: codes, and what is done to a resource.
+_FIXED = re.compile(r"\d|^\W?(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$")
+
+Key = tuple[Level, Shape]
+Words = tuple[str, ...]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Cluster:
+    words: list[str]
+    members: list[Key] = field(default_factory=list)
+
+
+def merge(shapes: Iterable[Key]) -> Mapping[Key, Words]:
+    """Each shape's template as words. Shapes come in order of weight: the earlier decides how a cluster begins."""
+    buckets: dict[tuple[Level, int, Words], list[Key]] = defaultdict(list)
+    for key in shapes:
+        level, shape = key
+        buckets[level, len(shape.words), shape.words[: shape.head]].append(key)
+    merged: dict[Key, Words] = {}
+    for (_, _, head), keys in buckets.items():
+        merged.update(_merge_bucket(keys, len(head)))
+    return merged
+
+
+def _merge_bucket(keys: Sequence[Key], head: int) -> Mapping[Key, Words]:
+    words = {key: key[1].words for key in keys}
+    for _ in range(_ROUNDS if len(keys) >= _VALUES else 0):
+        holes = _holes(set(words.values()), head)
+        if not holes:
+            break
+        words = {key: holes.get(old, old) for key, old in words.items()}
+    leaves: dict[Words, list[_Cluster]] = defaultdict(list)
+    placed: dict[Words, _Cluster] = {}
+    for key, own in words.items():
+        cluster = placed.get(own)
+        if cluster is None:
+            first = own[head] if head < len(own) and ANY not in own[head] else ""
+            codes = tuple(word for word in own if _FIXED.search(word))
+            cluster = placed[own] = _place(leaves[first, *codes], own, head)
+        cluster.members.append(key)
+    return {key: tuple(cluster.words) for group in leaves.values() for cluster in group for key in cluster.members}
+
+
+def _holes(shapes: Iterable[Words], head: int) -> Mapping[Words, Words]:
+    """Shapes whose most varied word is a variable -> the same with `<*>` for that word."""
+    siblings: dict[tuple[int, int], int] = defaultdict(int)
+    sums: dict[Words, tuple[int, list[int]]] = {}
+    for words in shapes:
+        hashes = [hash((index, word)) for index, word in enumerate(words)]
+        total = sum(hashes)
+        sums[words] = (total, hashes)
+        for index in range(head, len(words)):
+            # shapes that differ here only have the same sum of all other words
+            siblings[index, total - hashes[index]] += 1
+    found: dict[Words, Words] = {}
+    for words, (total, hashes) in sums.items():
+        spoken = sum(ANY not in word for word in words[head:])
+        needed = _VALUES if spoken > 2 else _VALUES_OF_SHORT
+        count, index = max(
+            ((siblings[i, total - hashes[i]], -i) for i in range(head, len(words)) if not _FIXED.search(words[i])),
+            default=(0, 0),
+        )
+        if count >= needed and words[-index] != ANY:
+            found[words] = (*words[:-index], ANY, *words[-index + 1 :])
+    return found
+
+
+def _place(leaf: list[_Cluster], words: Words, head: int) -> _Cluster:
+    """The cluster of `leaf` that `words` belongs to, widened to hold it; a new one when none is alike."""
+    best, score = None, 0.0
+    for cluster in leaf:
+        likeness = _likeness(cluster.words, words, head)
+        if likeness > score:
+            best, score = cluster, likeness
+    if best is not None and (score >= _ALIKE or len(leaf) >= _LEAF):
+        best.words = [own if own == other else ANY for own, other in zip(best.words, words, strict=True)]
+        return best
+    cluster = _Cluster(words=list(words))
+    leaf.append(cluster)
+    return cluster
+
+
+def _likeness(ours: Sequence[str], theirs: Sequence[str], head: int) -> float:
+    same, different = 0, 0.0
+    for own, other in zip(ours[head:], theirs[head:], strict=True):
+        if own == other:
+            same += ANY not in own
+        elif own != ANY:
+            different += _VALUE if _VALUE_LIKE.search(own) and _VALUE_LIKE.search(other) else 1.0
+    return same / (same + different) if same else 0.0

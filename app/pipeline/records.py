@@ -1,0 +1,141 @@
+"""Lines to records: stack traces and other continuation lines belong to the line that they explain.
+
+Each line becomes one letter, the log becomes a word, and a grammar over the letters finds the records:
+
+    b  blank                                        i  indented, or a frame: continues whatever it follows
+    h  begins with a time, below WARNING            c  `Caused by: …`, continues and says why
+    H  the same, WARNING or above                   j  continues after a blank line: `goroutine 1 [running]:`
+    t  `Traceback (most recent call last):`         g  a frame of a Go stack: `main.main()`
+    x  `some.Exception: …`                          p  plain, below WARNING       P  plain, WARNING or above
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.logs import Level
+from app.pipeline.levels import level_of
+from app.pipeline.wrappers import Unwrapped, unwrap
+
+#: Longer runs are cut into several records, so that one of them can never be the whole log.
+LONGEST = 200
+
+_CAUSE = re.compile(r"\s*(?:Caused by: |Suppressed: |\[cause\]: )")
+_FRAME = re.compile(
+    r"\s*at \S+\s?\(|\s+at |\s*\.\.\. \d+ (?:more|common frames)|\s*File \"|\s*from \S+:\d+:in |\s*#\d+ +|\s*--- End of |created by \S+\(?"
+    r"|\s*\^+\s*$|[)\]}]+[,;]?\s*$|\s*\d+: +0x[0-9a-f]+ - "
+)
+_JOINER = re.compile(r"goroutine \d+ \[|During handling of the above exception|The above exception was the direct cause|\[signal SIG")
+_TRACEBACK = re.compile(r"(?:\s*[|+-]+ )?(?:Exception Group )?Traceback \(most recent call last\):")
+_EXCEPTION = re.compile(
+    r"(?:Exception in thread \"[^\"]*\" |Uncaught |Unhandled )?"
+    r"(?:[A-Za-z_$][\w$]*\.){0,12}[A-Z_a-z$][\w$]*(?:Error|Exception|Exit|Interrupt|Timeout|Throwable|Failure|Fault|Warning)(?: \[\w+\])?(?::(?:\s|$)|\s*$)"
+)
+_GO_FRAME = re.compile(r"[\w./*()-]{1,200}\([^)\s]{0,80}(?:, [^)\s]{0,80}){0,12}\)$|exit status \d+$")
+
+_PYTHON = "t(?:i*[xpP]?(?:b{0,2}jb{0,2}(?:ti*[xpP]?)?)*)"
+_GO = "P[igj]*(?:b{1,2}j[igj]*)+"
+#: Records of more than one line, in a log whose records begin with a time …
+_WITH_TIMES = re.compile(
+    f"H(?:{_PYTHON}|(?:b{{1,2}}j)?[xcigjpP])+|h[ip]+|{_PYTHON}|x(?:[ic]+|b{{1,2}}j[ig]*)+|{_GO}|[pPgj][ic]+".encode()
+)
+#: … and in one of plain lines, where only indentation and stack traces tell.
+_WITHOUT_TIMES = re.compile(f"H(?:{_PYTHON}|[xcig])+|h[ic]+|{_PYTHON}|x(?:[ic]+|b{{1,2}}j[ig]*)+|{_GO}|[pPgj][ic]+".encode())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Face:
+    """What all lines of one skeleton have in common."""
+
+    unwrapped: Unwrapped
+    level: Level
+    letter: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """A record of more than one line: lines `start` to `stop` (0-based, half open), told by lines `head` and `telling`.
+
+    `telling` is the line that says why: the last cause, or the exception below a traceback; -1 when the head says all.
+    """
+
+    start: int
+    stop: int
+    telling: int
+    level: Level
+
+
+def face(line: str) -> Face:
+    """Look at one line."""
+    if not line or line.isspace():
+        return Face(unwrapped=Unwrapped(payload="", message="", headed=False), level=Level.UNKNOWN, letter=ord("b"))
+    unwrapped = unwrap(line)
+    level = level_of(unwrapped)
+    return Face(unwrapped=unwrapped, level=level, letter=ord(_letter(unwrapped, level)))
+
+
+def spans(letters: bytes, faces: Sequence[Face], of_line: Sequence[int]) -> list[Span]:
+    """Records of more than one line. Every other line that is not blank is a record by itself."""
+    headed = letters.count(b"h") + letters.count(b"H")
+    plain = letters.count(b"p") + letters.count(b"P")
+    grammar = _WITH_TIMES if headed >= plain and headed > 0 else _WITHOUT_TIMES
+    found: list[Span] = []
+    for match in grammar.finditer(letters):
+        start, end = match.span()
+        while letters[end - 1] == ord("b"):
+            end -= 1
+        for begin in range(start, end, LONGEST):
+            stop = min(begin + LONGEST, end)
+            if stop - begin > 1:
+                found.append(_span(letters, faces, of_line, (begin, stop)))
+    return found
+
+
+def _letter(line: Unwrapped, level: Level) -> str:
+    payload, loud = line.payload, level >= Level.WARNING
+    if line.headed:
+        return "H" if loud else "h"
+    for letter, pattern in (("c", _CAUSE), ("t", _TRACEBACK), ("j", _JOINER)):
+        if pattern.match(payload):
+            return letter
+    if not payload.strip():
+        return "b"
+    if _FRAME.match(payload) or payload[0].isspace():
+        return "i"
+    if _EXCEPTION.match(payload):
+        return "x"
+    if _GO_FRAME.match(payload):
+        return "g"
+    return "P" if loud else "p"
+
+
+def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds: tuple[int, int]) -> Span:
+    start, stop = bounds
+    word = letters[start:stop]
+    telling = _telling(word)
+    head = faces[of_line[start]].level
+    levels = [faces[number].level for number in dict.fromkeys(of_line[start:stop])]
+    plain = word[0] not in b"hH"
+    # a plain head claims nothing: the loudest of its lines does
+    level = max(faces[number].level for number in dict.fromkeys(of_line[start:stop])) if plain else head
+    if plain and level == Level.UNKNOWN and (b"t" in word or word[0] == ord("x")):
+        level = Level.ERROR
+    if telling < 0 and plain and level > head:
+        telling = next(i for i in range(stop - start) if faces[of_line[start + i]].level == level)
+    return Span(start=start, stop=stop, telling=start + telling if telling > 0 else -1, level=level)
+
+
+def _telling(word: bytes) -> int:
+    """Index of the line that says why; -1 when there is none beyond the head."""
+    cause = word.rfind(b"c")
+    if cause > 0:
+        return cause
+    traceback = word.rfind(b"t")
+    if traceback >= 0:
+        end = traceback + 1
+        while end < len(word) and word[end] == ord("i"):
+            end += 1
+        if end < len(word) and word[end] in b"xpP":
+            return end
+    exception = word.rfind(b"x")
+    return exception if exception > 0 else -1

@@ -1,0 +1,146 @@
+"""Secrets and personal data become placeholders such as `<EMAIL_1>`, the same value always the same one in a log."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import re2
+
+from app.pipeline.lines import latin1
+from app.pipeline.secrets import RULES, Rule
+
+_PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
+_BLOCK = 1 << 20
+#: A key in PEM spans this many lines at most (RSA 16384 needs 200).
+_KEY_LINES = 400
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+_GROUPS = ("value", "double", "single", "escaped", "tight", "prose")
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+#: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
+_KEY_BODY = re.compile(r"(?:^|[\s\"|])(?:[A-Za-z0-9+/]{40,76}={0,2}(?:\\n)?|Proc-Type: .*|DEK-Info: .*)[\"'\s,}]*$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Redacted:
+    """What was found. `counts`: occurrences by kind; `placeholders`: those that may be put back, with their values."""
+
+    counts: Mapping[str, int]
+    placeholders: Mapping[str, str]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Ledger:
+    """Placeholders given out so far."""
+
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    reversible: dict[str, str] = field(default_factory=dict)
+
+    def placeholder(self, kind: str, value: str, *, reversible: bool = False) -> str:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        name = self.names.get((kind, value))
+        if name is None:
+            number = self.last[kind] = self.last.get(kind, 0) + 1
+            name = self.names[kind, value] = f"<{kind}_{number}>"
+            if reversible:
+                self.reversible[name] = value
+        return name
+
+
+def redact(lines: list[str]) -> Redacted:
+    """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
+    ledger = _Ledger()
+    data = "\n".join(lines).encode()
+    suspects = _suspects(data)
+    if suspects:
+        # placeholders that already stand in the log keep their numbers to themselves
+        for kind, number in _PLACEHOLDER.findall("\n".join(lines)) if b"<" in data else ():
+            ledger.last[kind] = max(ledger.last.get(kind, 0), int(number))
+        _redact_keys(lines, suspects, ledger)
+        text = "\n".join(lines[index] for index in suspects).encode().decode("latin-1")
+        for rule, finder, pattern in _COMPILED:
+            starts = [hit.start() for hit in finder.finditer(text.encode("latin-1"))]
+            if starts:
+                text = _apply(rule, pattern, starts, (text, ledger))
+        clean = text.encode("latin-1").decode("utf-8", "replace").split("\n")
+        for index, line in zip(suspects, clean, strict=True):
+            lines[index] = line
+    return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
+
+
+def _suspects(data: bytes) -> list[int]:
+    """Indices of the lines where some rule's trigger fires, ascending. One pass of one automaton."""
+    found: list[int] = []
+    begin = number = 0
+    while begin < len(data):
+        end = data.find(b"\n", begin + _BLOCK)
+        end = len(data) if end < 0 else end
+        block = data[begin:end]
+        position = counted = 0
+        while match := _TRIGGERS.search(block, position):
+            number += block.count(b"\n", counted, match.start())
+            counted = match.start()
+            found.append(number)
+            position = block.find(b"\n", match.end())
+            if position < 0:
+                break
+        number += block.count(b"\n", counted)
+        # `end` is a newline itself: it belongs to the block before it
+        number += 1
+        begin = end + 1
+    return found
+
+
+def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: tuple[str, _Ledger]) -> str:
+    """One rule at the places where it may match, in text that holds UTF-8 bytes, each as one character."""
+    text, ledger = where
+    parts: list[str] = []
+    done = 0
+    for start in starts:
+        if start < done:
+            continue
+        match = pattern.match(text, start, _line_end(text, start))
+        if not match:
+            continue
+        group = next((name for name in _GROUPS if name in pattern.groupindex and match[name] is not None), 0)
+        value = match[group].encode("latin-1").decode("utf-8", "replace")
+        judge = rule.judges.get(str(group), rule.accept)
+        if judge is None or judge(value):
+            parts += (text[done : match.start(group)], ledger.placeholder(rule.kind, value, reversible=rule.reversible))
+            done = match.end(group)
+    return "".join((*parts, text[done:])) if parts else text
+
+
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
+
+
+def _redact_keys(lines: list[str], suspects: list[int], ledger: _Ledger) -> None:
+    """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays."""
+    for index in suspects:
+        begin = _KEY_BEGIN.search(lines[index])
+        if not begin or _KEY_END.search(lines[index], begin.end()):
+            continue
+        name = ledger.placeholder("PRIVATE_KEY", "\n".join(lines[index : index + 8]))
+        lines[index] = f"{lines[index][: begin.start()]}{name}"
+        for inside in range(index + 1, _key_stop(lines, index)):
+            end = _KEY_END.search(lines[inside])
+            lines[inside] = f"{name}{lines[inside][end.end() :]}" if end else name
+
+
+def _key_stop(lines: list[str], begin: int) -> int:
+    """Behind the last line of the key that begins in line `begin`; a key that was cut off ends with its base64."""
+    bound = min(begin + _KEY_LINES, len(lines))
+    for index in range(begin + 1, bound):
+        if _KEY_END.search(lines[index]):
+            return index + 1
+    return next((index for index in range(begin + 1, bound) if not _KEY_BODY.search(lines[index])), bound)
+
+
+_TRIGGERS = re2.compile("|".join(f"(?:{rule.trigger})" for rule in RULES).encode("latin-1"), latin1())
+_COMPILED = tuple(
+    (rule, re2.compile((rule.finder or rule.trigger).encode("latin-1"), latin1()), re.compile(rule.pattern, re.ASCII))
+    for rule in RULES
+)

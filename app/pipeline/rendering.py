@@ -1,0 +1,203 @@
+"""A diagnosis as people read it: Markdown, plain text, annotations for GitHub. Text of models and logs is data."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.diagnoses import Coverage, Diagnosis, Severity
+from app.pipeline.escaping import (
+    command_data,
+    command_property,
+    harmless,
+    markdown_block,
+    markdown_inline,
+    one_line,
+    printable,
+)
+
+_LABELS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "cause": "Cause",
+        "advice": "Do next",
+        "evidence": "Evidence",
+        "read": "Read",
+        "confidence": "Confidence",
+        "healthy": "NO ISSUE",
+        "LOW": "LOW",
+        "MEDIUM": "MEDIUM",
+        "HIGH": "HIGH",
+        "CRITICAL": "CRITICAL",
+        "no_evidence": "none of the log's lines is quoted",
+        "lines": "{total} lines",
+        "blank": "{n} blank",
+        "sent": "{n} shown",
+        "cut": "{n} of them cut",
+        "counted": "{n} counted in {templates} templates",
+        "left_out": "{n} left out ({reason})",
+        "redacted": "redacted: {kinds}",
+        "replaced": "{n} bytes were not text",
+        "tokens": "{n} of {budget} tokens",
+        "dropped": "{n} of {cited} quotes were not in the log and were dropped",
+    },
+    "ko": {
+        "cause": "원인",
+        "advice": "조치",
+        "evidence": "근거",
+        "read": "분석 범위",
+        "confidence": "신뢰도",
+        "healthy": "이상 없음",
+        "LOW": "낮음(LOW)",
+        "MEDIUM": "보통(MEDIUM)",
+        "HIGH": "높음(HIGH)",
+        "CRITICAL": "심각(CRITICAL)",
+        "no_evidence": "인용된 로그 줄이 없습니다",
+        "lines": "총 {total}줄",
+        "blank": "빈 줄 {n}",
+        "sent": "그대로 읽음 {n}",
+        "cut": "그중 잘림 {n}",
+        "counted": "템플릿 {templates}개로 집계 {n}",
+        "left_out": "제외 {n} ({reason})",
+        "redacted": "가림: {kinds}",
+        "replaced": "텍스트가 아닌 바이트 {n}",
+        "tokens": "토큰 {n}/{budget}",
+        "dropped": "인용 {cited}개 중 {n}개는 로그에 없어 제외",
+    },
+}
+#: GitHub's annotation levels.
+_ANNOTATIONS = {
+    Severity.LOW: "notice",
+    Severity.MEDIUM: "warning",
+    Severity.HIGH: "error",
+    Severity.CRITICAL: "error",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A labelled paragraph of a diagnosis. Each line is free of control characters."""
+
+    label: str
+    lines: tuple[str, ...]
+
+
+def markdown(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en") -> str:
+    """CommonMark. Nothing in it is active that the diagnosis brought along: no HTML, link, image or mention."""
+    labels = _labels(language)
+    blocks = [f"### {headline(diagnosis, language=language)} · {markdown_inline(one_line(diagnosis.summary))}"]
+    blocks += [f"**{part.label}**\n\n{markdown_block(part.lines)}" for part in sections(diagnosis, language=language)]
+    if diagnosis.evidence:
+        blocks.append(f"**{labels['evidence']}**\n\n{_fenced(quotes(diagnosis))}")
+    elif diagnosis.issues_found:
+        blocks.append(f"**{labels['evidence']}** {labels['no_evidence']}")
+    if coverage:
+        blocks.append(f"**{labels['read']}** {markdown_inline(coverage_line(coverage, language=language))}")
+    blocks.append(f"**{labels['confidence']}** {_percent(diagnosis)}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def plain(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en") -> str:
+    """Text for pipes, mails and the logs of CI runners; lines are not wrapped."""
+    labels = _labels(language)
+    rows: list[tuple[str, tuple[str, ...]]] = [
+        (part.label, part.lines) for part in sections(diagnosis, language=language)
+    ]
+    if diagnosis.evidence:
+        rows.append((labels["evidence"], tuple(f"{mark} | {text}" for mark, text in quotes(diagnosis))))
+    elif diagnosis.issues_found:
+        rows.append((labels["evidence"], (labels["no_evidence"],)))
+    if coverage:
+        rows.append((labels["read"], (coverage_line(coverage, language=language),)))
+    rows.append((labels["confidence"], (_percent(diagnosis),)))
+    indent = max(_cells(label) for label, _ in rows) + 2
+    out = [f"{headline(diagnosis, language=language)}  {one_line(diagnosis.summary)}"]
+    for label, lines in rows:
+        out.append("  " + label + " " * (indent - _cells(label)) + lines[0])
+        out += [(" " * (indent + 2) + line).rstrip() for line in lines[1:]]
+    return harmless("\n".join(out)) + "\n"
+
+
+def github(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en", file: str | None = None) -> str:
+    """One workflow command that annotates the run, and the first quoted line of `file` when it is named."""
+    level = _ANNOTATIONS[diagnosis.severity] if diagnosis.issues_found else "notice"
+    title = f"{headline(diagnosis, language=language)}: {one_line(diagnosis.summary)}"
+    properties = {"title": title[:200]}
+    if file:
+        line = {"line": str(diagnosis.evidence[0].line)} if diagnosis.evidence else {}
+        properties = {"file": printable(file), **line, **properties}
+    named = ",".join(f"{name}={command_property(value)}" for name, value in properties.items())
+    message = plain(diagnosis, coverage, language=language).rstrip("\n")
+    return f"::{level} {named}::{command_data(message)}\n"
+
+
+def headline(diagnosis: Diagnosis, *, language: str = "en") -> str:
+    """The severity in words, or that nothing is wrong."""
+    return _labels(language)[diagnosis.severity.value if diagnosis.issues_found else "healthy"]
+
+
+def label(name: str, *, language: str = "en") -> str:
+    """The word for a part: "evidence", "read", "confidence"."""
+    return _labels(language)[name]
+
+
+def sections(diagnosis: Diagnosis, *, language: str = "en") -> tuple[Section, ...]:
+    """Cause and advice, those that say something."""
+    labels = _labels(language)
+    texts = ((labels["cause"], diagnosis.root_cause), (labels["advice"], diagnosis.recommendation))
+    found = ((label, tuple(line.rstrip() for line in printable(text).strip().split("\n"))) for label, text in texts)
+    return tuple(Section(label=label, lines=lines) for label, lines in found if any(lines))
+
+
+def quotes(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
+    """Line numbers, aligned to the right, and the lines quoted."""
+    width = max((len(str(quote.line)) for quote in diagnosis.evidence), default=0)
+    return tuple((str(quote.line).rjust(width), one_line(quote.text)) for quote in diagnosis.evidence)
+
+
+def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
+    """What became of every line, in one line. The counts of lines add up to the total."""
+    labels = _labels(language)
+    kinds = ", ".join(
+        f"{_number(count)} {one_line(kind).replace('_', ' ')}" for kind, count in sorted(coverage.redactions.items())
+    )
+    amounts: list[tuple[str, int, Mapping[str, str]]] = [
+        ("sent", coverage.lines_sent, {}),
+        ("cut", coverage.lines_cut, {}),
+        ("counted", coverage.lines_counted, {"templates": _number(coverage.templates_sent)}),
+        ("blank", coverage.lines_blank, {}),
+        *(("left_out", part.lines, {"reason": one_line(part.reason).replace("_", " ")}) for part in coverage.left_out),
+    ]
+    extras: list[tuple[str, int, Mapping[str, str]]] = [
+        ("redacted", sum(coverage.redactions.values()), {"kinds": kinds}),
+        ("replaced", coverage.bytes_replaced, {}),
+        ("dropped", coverage.evidence_dropped, {"cited": _number(coverage.evidence_cited)}),
+        ("tokens", coverage.tokens_estimated, {"budget": _number(coverage.token_budget)}),
+    ]
+    lines = labels["lines"].format(total=_number(coverage.lines_total))
+    said = [labels[name].format(n=_number(count), **more) for name, count, more in amounts if count]
+    aside = [labels[name].format(n=_number(count), **more) for name, count, more in extras if count]
+    return " · ".join([f"{lines}: {', '.join(said)}" if said else lines, *aside])
+
+
+def _labels(language: str) -> Mapping[str, str]:
+    return _LABELS.get(language, _LABELS["en"])
+
+
+def _percent(diagnosis: Diagnosis) -> str:
+    return f"{round(diagnosis.confidence * 100)}%"
+
+
+def _number(count: int) -> str:
+    return f"{count:,}"
+
+
+def _cells(text: str) -> int:
+    """Columns on a terminal: a Hangul syllable takes two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _fenced(rows: tuple[tuple[str, str], ...]) -> str:
+    body = "\n".join(f"{mark} | {text}" for mark, text in rows)
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{harmless(body)}\n{fence}"

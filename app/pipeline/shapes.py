@@ -1,0 +1,105 @@
+"""The shape of a line: its words, with ids, numbers, addresses and quoted values as `<*>`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.pipeline.constants import HIDDEN, hide, show
+from app.pipeline.levels import FIELDS, MESSAGES, WORDS
+from app.pipeline.records import Face
+
+ANY = "<*>"
+#: Characters of a line that its shape looks at.
+LOOKED_AT = 600
+#: Words compared; what follows counts as one.
+WORDS_COMPARED = 60
+_TIMES = frozenset(("time", "ts", "timestamp", "@timestamp", "t", "date", "datetime", "eventTime", "asctime", "levelno"))
+#: JSON fields whose text is worth comparing word for word; other texts are values.
+_TALKING = frozenset(("error", "err", "exception", "reason", "cause", "logger", "component", "module", "method", "path", "route", "name"))
+
+_MASKS = re.compile(
+    r"""\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
+      | \d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?
+      | \b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d\d?\ [\d:]+\ (?:[A-Z]+\ )?\d{4}
+      | \b\d\d?/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:[\d:]+\ [+-]\d{4}
+      | <[A-Z_]+_\d+>
+      | \b0[xX][0-9a-fA-F]+\b
+      | (?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])
+      | \b(?=[a-f]*\d)[0-9a-f]+\b | \b(?=[A-F]*\d)[0-9A-F]+\b
+      | \b(?=[A-Za-z_-]{0,40}\d)(?=\d*[A-Za-z])[A-Za-z0-9_-]{20,}\b={0,2}
+      | (?<=[a-z0-9])-(?:[0-9a-f]{8,10})-[a-z0-9]{5}\b
+      | (?<=[\s(=:\[,])'[^'\n]{1,80}'(?![\w'])
+      | (?<=[\s(\[])"[^"\s]{1,80}"(?![\w"])
+      | [-+]?\d+(?:[.,:]\d+)*%?
+      | (?<=\d)(?:ns|us|µs|ms|s|m|h|B|KB|MB|GB|KiB|MiB|GiB|k|M|G)\b
+    """,
+    re.VERBOSE,
+)
+_JOINED = re.compile(r"<\*>(?:[.,:_/+-]{0,2}<\*>)+")
+#: A thread between brackets beside the level: which one it was says little.
+_THREAD = re.compile(r"\[(?:main|[^\[\]\s=]{0,60}(?:<\*>|thread|exec|pool|worker|Thread|Worker|Pool)[^\[\]=]{0,60})\]")
+#: The same before the name of a logger: `[IPC Server handler 5] org.example.Server:`.
+_THREAD_OF_LOGGER = re.compile(r"^((?:\W?[A-Z]{3,8}\W{1,3})?)\[[^\[\]]{1,200}\](?= [\w$]+(?:\.[\w$<*>]+){2,})")
+#: A list of values counts as one, however long it is.
+_LIST = re.compile(r"<\*>(?:,? <\*>){2,}")
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """A line's words. `head` of them name the level and the speaker: shapes with other ones never merge."""
+
+    words: tuple[str, ...]
+    head: int
+
+
+def shape(face: Face) -> Shape:
+    """The shape of what the program said, its time and wrapping taken off."""
+    unwrapped = face.unwrapped
+    text = unwrapped.message if unwrapped.fields is None else _flat(unwrapped.fields)
+    masked = mask(text[:LOOKED_AT])
+    # a process or file name before the level, nothing but a number, is noise
+    words = masked.removeprefix(f"{ANY} ").split(" ", WORDS_COMPARED)
+    return Shape(words=tuple(words), head=_head(words))
+
+
+def mask(text: str) -> str:
+    """`text` with its variable parts as `<*>` and single spaces."""
+    hidden = hide(text)
+    masked = _JOINED.sub(ANY, _MASKS.sub(ANY, hidden))
+    if "[" in masked:
+        masked = _THREAD_OF_LOGGER.sub(r"\1[<*>]", _THREAD.sub("[<*>]", masked, count=1), count=1)
+    masked = _LIST.sub(ANY, _SPACES.sub(" ", masked.strip()))
+    return show(masked) if HIDDEN.search(masked) else masked
+
+
+def _head(words: list[str]) -> int:
+    """Words up to the level and the name of the logger or program behind it."""
+    end = 0
+    for index, word in enumerate(words[:6]):
+        bare = word.strip("[]()<>|:,\"'-").lower()
+        if bare.removeprefix("level=") in WORDS:
+            end = index + 1
+        elif end == index and (word in ("-", "|", "[<*>]", "<*>", ":") or (word[:1] == "[" and word[-1:] == "]")):
+            # what stands beside the level: thread, process, separators
+            end = index + 1
+        elif end == index and word.endswith(":") and len(word) > 2:
+            return min(index + 1, len(words) - 1)
+    return min(end, len(words) - 1)
+
+
+def _flat(fields: Mapping[str, object]) -> str:
+    """A JSON line as its message, followed by `name=value` for the rest, short and without times and levels."""
+    message = next((str(fields[name]) for name in MESSAGES if isinstance(fields.get(name), str)), "")
+    level = next((str(fields[name]) for name in FIELDS if isinstance(fields.get(name), str | int)), "")
+    parts = [level.upper() if level.lower() in WORDS else "", message]
+    for name, value in fields.items():
+        if name in _TIMES or name in FIELDS or value == message or value is None:
+            continue
+        if isinstance(value, bool | int | float):
+            parts.append(f"{name}={value}")
+        elif isinstance(value, str):
+            parts.append(f"{name}={value if name in _TALKING or ' ' not in value else ANY}")
+        else:
+            parts.append(f"{name}={ANY}")
+    return " ".join(part for part in parts if part)

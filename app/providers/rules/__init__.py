@@ -1,0 +1,5 @@
+"""The provider that reads without a model: a catalog of failure signatures, kept as data, and the logic to weigh them."""
+
+from app.providers.rules.provider import Rules
+
+__all__ = ["Rules"]

@@ -1,0 +1,202 @@
+"""The catalog of failure signatures: read from `signatures/*.yaml`, validated once, compiled for fast matching."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import re2
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from app.domain.diagnoses import Severity
+
+DIRECTORY = Path(__file__).parent / "signatures"
+#: The DFA of all patterns together may grow to this many bytes before RE2 starts it anew.
+MAX_MEMORY = 128 * 1024 * 1024
+_ENTRIES: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
+
+#: What a signature can be told by besides patterns: the answers of an HTTP server, or a stack trace.
+Meter = Literal["5xx", "429", "denied", "404"]
+TraceKind = Literal["python", "java", "node", "go", "ruby", "dotnet", "rust", "php"]
+
+
+class Text(BaseModel):
+    """What is said about a signature in one language. `{field|fallback}` is filled in from the match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: str
+    cause: str
+    steps: tuple[str, ...] = Field(min_length=1)
+
+
+class Escalation(BaseModel):
+    """Worse than usual: seen this often, or this share of the requests, or together with another signature."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    count: int = 0
+    share: float = 0.0
+    company: tuple[str, ...] = Field((), alias="with")
+    to: Severity
+
+
+class Signature(BaseModel):
+    """One way to fail."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]+$")
+    #: How near to a root cause: 90 machine, 80 component, 55 symptom, 40 consequence, 30 generic.
+    weight: Annotated[int, Field(ge=1, le=100)]
+    severity: Severity
+    confidence: Annotated[float, Field(gt=0, le=1)] = 0.85
+    patterns: tuple[str, ...] = ()
+    #: A line that matches one of these is not meant.
+    unless: tuple[str, ...] = ()
+    meter: Meter | None = None
+    trace: TraceKind | None = None
+    #: Believed also in a line of level INFO or DEBUG.
+    quiet: bool = False
+    #: Seen less often, it is not mentioned.
+    min_count: int = 1
+    #: Told only in the company of one of these.
+    only_with: tuple[str, ...] = ()
+    #: Passes by itself: a later sign of recovery makes it harmless.
+    transient: bool = False
+    escalate: tuple[Escalation, ...] = ()
+    groups: tuple[str, ...] = ()
+    #: Signatures, or `@group`s of them, that are its consequences.
+    explains: tuple[str, ...] = ()
+    en: Text
+    ko: Text
+
+    def text(self, language: str) -> Text:
+        """Its words; English for a language we do not have."""
+        return self.ko if language == "ko" else self.en
+
+    def explains_signature(self, other: "Signature") -> bool:
+        """Is the other one a consequence of this?"""
+        if other.id == self.id:
+            return False
+        return other.id in self.explains or any(f"@{group}" in self.explains for group in other.groups)
+
+
+class Phrases(BaseModel):
+    """Patterns that belong to no signature."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    #: A line that speaks of failure without telling one.
+    harmless: tuple[str, ...]
+    #: A line that tells that something works again.
+    recovery: tuple[str, ...]
+
+
+class PatternSet:
+    """Many patterns asked at once, case-insensitively."""
+
+    def __init__(self, patterns: tuple[str, ...]) -> None:
+        """Compile; raises `re2.error` for a pattern RE2 refuses."""
+        self.patterns = patterns
+        self._single: dict[int, Any] = {}
+        self._set = re2.Set.SearchSet(_options())
+        for pattern in patterns:
+            self._set.Add(pattern)
+        if patterns:
+            self._set.Compile()
+
+    def hits(self, text: str) -> list[int]:
+        """Indices of the patterns found in the text, ascending."""
+        return sorted(self._set.Match(text)) if self.patterns else []
+
+    def fields(self, index: int, text: str) -> Mapping[str, str]:
+        """Named groups of one pattern's first match that are not empty."""
+        compiled = self._single.get(index)
+        if compiled is None:
+            compiled = self._single[index] = re2.compile(self.patterns[index], _options())
+        found = compiled.search(text)
+        return {name: value.strip() for name, value in found.groupdict().items() if value and value.strip()} if found else {}
+
+    def where(self, index: int, text: str) -> int:
+        """Offset of one pattern's first match; 0 without one."""
+        self.fields(index, text)
+        found = self._single[index].search(text)
+        return int(found.start()) if found else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A line shows a signature. `offset`: where in the line."""
+
+    signature: Signature
+    fields: Mapping[str, str]
+    offset: int
+
+
+class Catalog:
+    """All signatures, ready to be asked about lines."""
+
+    def __init__(self, signatures: tuple[Signature, ...], phrases: Phrases) -> None:
+        """Compile every pattern into one automaton."""
+        self.signatures = signatures
+        self.by_id = {signature.id: signature for signature in signatures}
+        self.by_meter: dict[str, Signature] = {s.meter: s for s in signatures if s.meter}
+        self.by_trace: dict[str, Signature] = {s.trace: s for s in signatures if s.trace}
+        self._owners = tuple((s, True) for s in signatures for _ in s.patterns)
+        self._owners += tuple((s, False) for s in signatures for _ in s.unless)
+        wanted = tuple(p for s in signatures for p in s.patterns)
+        self._patterns = PatternSet(wanted + tuple(p for s in signatures for p in s.unless))
+        self._harmless = PatternSet(phrases.harmless)
+        self._recovery = PatternSet(phrases.recovery)
+
+    def matches(self, text: str) -> list[Match]:
+        """Signatures a line shows, the one nearest to a root cause first."""
+        hits = self._patterns.hits(text)
+        if not hits or self.harmless(text):
+            return []
+        refused = {self._owners[i][0].id for i in hits if not self._owners[i][1]}
+        found: dict[str, Match] = {}
+        for index in hits:
+            signature, wanted = self._owners[index]
+            if wanted and signature.id not in refused and signature.id not in found:
+                found[signature.id] = Match(
+                    signature, self._patterns.fields(index, text), self._patterns.where(index, text)
+                )
+        return sorted(found.values(), key=lambda match: -match.signature.weight)
+
+    def harmless(self, text: str) -> bool:
+        """Does the line only speak of failure ("0 errors", "retry on timeout")?"""
+        return bool(self._harmless.hits(text))
+
+    def recovery(self, text: str) -> bool:
+        """Does the line tell that something works again?"""
+        return bool(self._recovery.hits(text))
+
+
+@functools.cache
+def load(directory: Path = DIRECTORY) -> Catalog:
+    """Read and compile the catalog; once per process. Raises `pydantic.ValidationError` or `yaml.YAMLError`."""
+    phrases = Phrases.model_validate(_read(directory / "phrases.yaml"))
+    return Catalog(tuple(_signatures(directory)), phrases)
+
+
+def _signatures(directory: Path) -> Iterator[Signature]:
+    adapter = TypeAdapter(tuple[Signature, ...])
+    for file in sorted(directory.glob("*.yaml")):
+        if file.name != "phrases.yaml":
+            # the file's name is a group, so that `explains: ["@database"]` needs no listing
+            entries = _ENTRIES.validate_python(_read(file))
+            yield from adapter.validate_python([{**e, "groups": [*e.get("groups", ()), file.stem]} for e in entries])
+
+
+def _read(file: Path) -> object:
+    # the C parser is ten times faster and always in PyYAML's wheels; a build without it still works
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both are safe loaders
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = MAX_MEMORY
+    return options

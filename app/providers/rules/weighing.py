@@ -1,0 +1,80 @@
+"""Which finding is the cause, and which are its consequences."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.diagnoses import Severity
+from app.providers.rules.findings import Finding
+
+#: What one step of severity is worth beside a signature's weight.
+SEVERITY_POINTS = 8.0
+EXPLAINED_POINTS = 4.0
+COUNT_POINTS = 8.0
+RECOVERED_POINTS = -40.0
+#: Another independent finding this near makes us less sure of the first.
+RIVAL_POINTS = 12.0
+CERTAIN = 0.96
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """The strongest cause, what it explains, and what stands beside it unexplained."""
+
+    cause: Finding
+    consequences: tuple[Finding, ...]
+    others: tuple[Finding, ...]
+    severity: Severity
+    confidence: float
+
+
+def weigh(findings: Sequence[Finding]) -> Verdict | None:
+    """Choose the cause; None when nothing was found."""
+    if not findings:
+        return None
+    roots = [f for f in findings if not any(_explains(other, f) for other in findings)] or list(findings)
+    reach = {root.signature.id: _consequences(root, findings) for root in roots}
+    ranked = sorted(roots, key=lambda root: _points(root, len(reach[root.signature.id])), reverse=True)
+    cause = ranked[0]
+    consequences = reach[cause.signature.id]
+    others = [f for f in findings if f is not cause and f not in consequences]
+    others.sort(key=lambda f: _points(f, 0), reverse=True)
+    return Verdict(
+        cause=cause,
+        consequences=tuple(sorted(consequences, key=lambda f: (-f.severity.rank, -f.count))),
+        others=tuple(others),
+        severity=max((f.severity for f in findings), key=lambda severity: severity.rank),
+        confidence=_confidence(cause, consequences, ranked[1:], reach),
+    )
+
+
+def _explains(cause: Finding, effect: Finding) -> bool:
+    """A cause does not begin after its effect has ended, and what has passed does not explain what lasts."""
+    if cause.recovered is not None and effect.recovered is None and effect.last > cause.recovered:
+        return False
+    return cause.signature.explains_signature(effect.signature) and cause.first <= effect.last
+
+
+def _consequences(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
+    """Everything it explains, and what that explains."""
+    reached = [cause]
+    for step in reached:  # grows while it is read: a walk through the graph
+        reached += [f for f in findings if f not in reached and _explains(step, f)]
+    return reached[1:]
+
+
+def _points(finding: Finding, explained: int) -> float:
+    points = finding.signature.weight + SEVERITY_POINTS * finding.severity.rank
+    points += min(COUNT_POINTS, math.log2(max(1, finding.count))) + EXPLAINED_POINTS * explained
+    return points + (RECOVERED_POINTS if finding.recovered is not None else 0.0)
+
+
+def _confidence(
+    cause: Finding, consequences: Sequence[Finding], rivals: Sequence[Finding], reach: dict[str, list[Finding]]
+) -> float:
+    confidence = cause.signature.confidence
+    confidence += 0.02 * min(3, len(consequences)) + (0.02 if cause.count >= 3 else 0.0)
+    mine = _points(cause, len(consequences))
+    near = [r for r in rivals if mine - _points(r, len(reach[r.signature.id])) < RIVAL_POINTS and r.severity.rank > 0]
+    confidence -= 0.06 * min(3, len(near))
+    return round(min(CERTAIN, max(0.2, confidence)), 2)

@@ -1,0 +1,30 @@
+"""How Bifrost tells what it does: the log's format and context, and the metrics, each in one place."""
+
+from app.telemetry.logs import bind, bound, configure_logging, unbind
+from app.telemetry.metrics import (
+    clear_metrics,
+    count_analysis,
+    count_cache_hit,
+    count_error,
+    exposition,
+    forget_process,
+    serve_metrics,
+    share_metrics,
+    shared_directory,
+)
+
+__all__ = [
+    "bind",
+    "bound",
+    "clear_metrics",
+    "configure_logging",
+    "count_analysis",
+    "count_cache_hit",
+    "count_error",
+    "exposition",
+    "forget_process",
+    "serve_metrics",
+    "share_metrics",
+    "shared_directory",
+    "unbind",
+]

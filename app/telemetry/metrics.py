@@ -1,0 +1,163 @@
+"""The metrics: what is counted where it happens, and what is asked of the store at each scrape."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.domain.ports import QueueDepth
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client.metrics_core import Metric
+
+#: Seconds; the rules answer in milliseconds, a large model on a small machine in minutes.
+_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Metrics:
+    analyses: "Counter"
+    duration: "Histogram"
+    cache_hits: "Counter"
+    errors: "Counter"
+
+
+def share_metrics(directory: Path | None) -> None:
+    """Let all processes of this machine that name the same directory be seen by one scrape; None: this one alone.
+
+    prometheus_client decides at its import, so this comes before it; a `RuntimeError` says when it came too late.
+    """
+    if directory is None:
+        return
+    values = sys.modules.get("prometheus_client.values")
+    if values is not None and not values.ValueClass._multiprocess:  # noqa: SLF001 - the only place that tells
+        raise RuntimeError("prometheus_client was imported before share_metrics")
+    directory.mkdir(parents=True, exist_ok=True)
+    os.environ[_DIRECTORY_VARIABLE] = str(directory)  # noqa: TID251 - written, not read: the library's only switch
+
+
+def shared_directory() -> Path | None:
+    """Where this process shares its metrics; None when it does not."""
+    directory = os.environ.get(_DIRECTORY_VARIABLE)  # noqa: TID251 - the library's switch, perhaps set by a parent
+    return Path(directory) if directory else None
+
+
+def clear_metrics(directory: Path) -> None:
+    """Forget what earlier runs left. For the supervisor, before the first process starts."""
+    for left in directory.glob("*.db"):
+        left.unlink(missing_ok=True)
+
+
+def forget_process(pid: int) -> None:
+    """A process has ended: its gauges go, what it counted stays."""
+    directory = shared_directory()
+    if directory is not None:
+        for left in directory.glob(f"gauge_*_{pid}.db"):
+            left.unlink(missing_ok=True)
+
+
+def count_analysis(*, status: str, source: str, provider: str | None, degraded: bool, seconds: float) -> None:
+    """An analysis reached a terminal state, `seconds` after it was accepted."""
+    metrics = _metrics()
+    metrics.analyses.labels(status, source, provider or "none", str(degraded).lower()).inc()
+    metrics.duration.labels(status, provider or "none").observe(seconds)
+
+
+def count_cache_hit(kind: str = "exact") -> None:
+    """An analysis was answered from the cache."""
+    _metrics().cache_hits.labels(kind).inc()
+
+
+def count_error(code: str, *, where: str) -> None:
+    """Something went wrong: its stable code, and where: "api", "prepare", "dispatcher", or a provider's name."""
+    _metrics().errors.labels(where, code).inc()
+
+
+def exposition(
+    accept: str, depths: Callable[[], Sequence[QueueDepth]], *, more: "Iterable[CollectorRegistry]" = ()
+) -> tuple[bytes, str]:
+    """Everything for Prometheus, and its content type: the shared processes or this one, and the queues right now."""
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.exposition import choose_encoder
+
+    encode, content_type = choose_encoder(accept)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Sources((*_counted(more), _Queues(depths))))
+    return encode(registry), content_type
+
+
+def serve_metrics(port: int, host: str = "127.0.0.1") -> Callable[[], None]:
+    """Answer scrapes of this process on a port of its own, in a thread; what is returned stops it."""
+    from prometheus_client import CollectorRegistry, start_http_server
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Sources(_counted(())))
+    server, thread = start_http_server(port, addr=host, registry=registry)
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return stop
+
+
+@cache
+def _metrics() -> _Metrics:
+    from prometheus_client import Counter, Histogram
+
+    return _Metrics(
+        analyses=Counter(
+            "analysis_total", "Analyses that reached a terminal state.", ("status", "source", "provider", "degraded")
+        ),
+        duration=Histogram(
+            "analysis_duration_seconds", "From acceptance to the end.", ("status", "provider"), buckets=_BUCKETS
+        ),
+        cache_hits=Counter("cache_hits_total", "Analyses answered from the cache.", ("kind",)),
+        errors=Counter("errors_total", "Errors by their stable code.", ("where", "code")),
+    )
+
+
+def _counted(more: "Iterable[CollectorRegistry]") -> tuple[Any, ...]:
+    from prometheus_client import REGISTRY
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    _metrics()
+    if shared_directory():
+        return (MultiProcessCollector(None),)  # type: ignore[no-untyped-call]  # the library leaves it so
+    return (REGISTRY, *more)
+
+
+class _Sources:
+    """Several sources of metrics as one."""
+
+    def __init__(self, sources: tuple[Any, ...]) -> None:
+        self._sources = sources
+
+    def collect(self) -> "Iterable[Metric]":
+        for source in self._sources:
+            yield from source.collect()
+
+
+class _Queues:
+    """The open work. Asked of the store at each scrape, so that any number of processes tell the same."""
+
+    def __init__(self, depths: Callable[[], Sequence[QueueDepth]]) -> None:
+        self._depths = depths
+
+    def collect(self) -> "Iterable[Metric]":
+        from prometheus_client.core import GaugeMetricFamily
+
+        running = GaugeMetricFamily("in_progress", "Analyses a worker holds right now.", labels=("queue",))
+        waiting = GaugeMetricFamily("queue_depth", "Analyses that wait for a worker.", labels=("queue",))
+        oldest = GaugeMetricFamily("queue_oldest_seconds", "How long the longest has waited.", labels=("queue",))
+        for depth in self._depths():
+            running.add_metric((depth.queue,), depth.running)
+            waiting.add_metric((depth.queue,), depth.waiting)
+            oldest.add_metric((depth.queue,), depth.oldest_seconds)
+        return (running, waiting, oldest)

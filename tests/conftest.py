@@ -1,0 +1,37 @@
+"""Shared by all tests: real servers for the session, and a store of one's own."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.servers import Servers
+    from tests.support.stores import Store
+
+pytest_plugins = ["tests.support.servers"]
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def module_store(servers: "Servers", migrated_template: str) -> "Iterator[Store]":
+    """The kernel's storage on a migrated database for one file of tests."""
+    from tests.support.stores import Store  # the unit tests do without SQLAlchemy
+
+    name = f"bifrost_module_{os.getpid()}_{next(_numbers)}"
+    servers.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    try:
+        with Store(servers.url_of(name).replace("postgresql://", "postgresql+psycopg2://", 1)) as made:
+            yield made
+    finally:
+        servers.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(module_store: "Store") -> "Store":
+    """The kernel's storage on an empty, migrated database."""
+    module_store.empty()
+    return module_store

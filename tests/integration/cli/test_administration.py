@@ -1,0 +1,94 @@
+"""`db`, `keys`, `config`, `doctor` against a real PostgreSQL and Redis."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def administer(run, environ, redis_url):
+    """The command line with a database of one's own."""
+
+    def call(database, *arguments):
+        environ["BIFROST_DATABASE_URL"] = database
+        environ["BIFROST_REDIS_URL"] = redis_url
+        return run(*arguments)
+
+    return call
+
+
+def test_the_schema_goes_forward_and_back(administer, empty_database_url):
+    before = administer(empty_database_url, "db", "current")
+    assert (before.exit_code, before.stdout) == (1, "none\n")
+    assert "bifrost-cli db upgrade" in before.stderr
+    up = administer(empty_database_url, "db", "upgrade", "--json")
+    assert up.exit_code == 0, up.stderr
+    head = json.loads(up.stdout)["current"]
+    assert administer(empty_database_url, "db", "current").stdout == f"{head}\n"
+    assert "nothing to do" in administer(empty_database_url, "db", "upgrade").stdout
+    assert administer(empty_database_url, "db", "downgrade", "base").exit_code == 2
+    assert administer(empty_database_url, "db", "downgrade", "base", "--yes").stdout == f"{head} → none\n"
+
+
+def test_a_key_is_shown_once_listed_and_revoked(administer, database_url):
+    made = administer(database_url, "keys", "create", "ci", "--project", "shop", "--scope", "read", "--expires", "90d")
+    assert made.exit_code == 0, made.stderr
+    token = made.stdout.strip()
+    assert token.startswith("bf_")
+    assert made.stdout.count("\n") == 1
+    listed = administer(database_url, "keys", "list", "--json")
+    key = json.loads(listed.stdout)
+    assert (key["name"], key["project"], key["scopes"], key["state"]) == ("ci", "shop", ["read"], "valid")
+    assert token.rpartition("_")[2] not in listed.output
+    assert administer(database_url, "keys", "revoke", token).exit_code == 0
+    assert "revoked" in administer(database_url, "keys", "list").stdout
+    again = administer(database_url, "keys", "revoke", key["prefix"])
+    assert again.exit_code == 2
+    assert "Traceback" not in again.output
+
+
+def test_a_key_needs_a_scope_that_exists(administer, database_url):
+    assert administer(database_url, "keys", "create", "x", "--scope", "everything").exit_code == 2
+
+
+def test_doctor_finds_everything_in_order(administer, database_url):
+    result = administer(database_url, "doctor", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["ok"] is True
+    assert {"api", "clock", "database", "migrations", "broker", "queues"} <= {one["name"] for one in found["checks"]}
+
+
+def test_doctor_says_what_is_broken_and_what_to_do(administer, environ, empty_database_url):
+    environ["BIFROST_URL"] = "http://127.0.0.1:9"
+    result = administer(empty_database_url, "doctor")
+    assert result.exit_code == 1
+    assert "bifrost-cli up" in result.stdout
+    assert "bifrost-cli db upgrade" in result.stdout
+
+
+def test_a_database_that_is_away_is_unreachable_not_a_stack_trace(administer):
+    result = administer("postgresql://nobody:secret@127.0.0.1:9/x", "db", "current")
+    assert result.exit_code == 6
+    assert "secret" not in result.output
+    assert "Traceback" not in result.output
+
+
+def test_config_masks_what_is_secret(administer):
+    result = administer("postgresql://me:topsecret@db.example/bifrost", "config", "show")
+    assert result.exit_code == 0
+    assert "postgresql+psycopg2://me:***@db.example/bifrost" in result.stdout
+    assert "topsecret" not in result.output
+    assert "bf_test_secret" not in result.output
+    as_json = json.loads(administer("postgresql://x/y", "config", "show", "--json").stdout)
+    assert as_json["client.api_key"] == "***"
+    assert as_json["web.port"] == 8000
+
+
+def test_without_any_database_it_says_how_to_get_one(run):
+    for command in (("db", "current"), ("keys", "list"), ("dispatcher",), ("worker", "prepare")):
+        result = run(*command)
+        assert result.exit_code == 2, command
+        assert "BIFROST_DATABASE_URL" in result.stderr

@@ -1,0 +1,122 @@
+import pytest
+from sqlalchemy import text
+
+from app.domain.errors import MigrationsPending, StorageUnavailable
+from app.domain.ports import Fingerprint
+from app.settings import Database
+from app.storage import schema
+from app.storage.engine import make_engine
+from app.storage.unit_of_work import PostgresUnitOfWork
+from tests.support.stores import OLLAMA, Store, at_once
+
+TABLES = """SELECT count(*) FROM information_schema.tables
+    WHERE table_schema = 'public' AND table_name <> 'alembic_version'"""
+FUNCTIONS = "SELECT count(*) FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname = 'public'"
+
+
+@pytest.fixture
+def empty(empty_database_url):
+    with Store(empty_database_url) as made:
+        yield made
+
+
+def test_an_empty_database_is_at_nothing(empty):
+    assert schema.current(empty.url) is None
+    health = schema.health(empty.engine, schema.head())
+    assert not health.ok
+    assert "bifrost-cli db upgrade" in health.detail
+
+
+def test_up_down_and_up_again_with_rows_in_it(empty):
+    schema.upgrade(empty.url)
+    assert schema.current(empty.url) == schema.head()
+    assert schema.health(empty.engine, schema.head()).ok
+    for _ in range(2):
+        fill(empty)
+        schema.downgrade(empty.url, "base")
+        assert schema.current(empty.url) is None
+        assert (empty.ask(TABLES), empty.ask(FUNCTIONS)) == (0, 0)
+        schema.upgrade(empty.url)
+    assert empty.ask("SELECT count(*) FROM analysis_results") == 0
+    fill(empty)
+
+
+def fill(store: Store) -> None:
+    """Rows in every table, in many states."""
+    store.project = store.new_project("default")
+    store.completed()
+    store.cancel(store.added())
+    store.set(store.added(), "callback = '{}'")
+    store.store_prepared(store.claimed(store.added(route=OLLAMA)))
+    store.give_back(store.claimed(store.added()))
+    told = store.added()
+    store.set(told, "callback = '{}'")
+    store.conclude(store.claimed(told))
+    for table in ("analysis_attempts", "analysis_preparations", "outbox"):
+        assert store.ask(f"SELECT count(*) FROM {table}") > 0
+
+
+def test_upgrading_again_changes_nothing_and_keeps_the_rows(empty):
+    schema.upgrade(empty.url)
+    fill(empty)
+    rows = empty.ask("SELECT count(*) FROM analysis_results")
+    schema.upgrade(empty.url)
+    assert empty.ask("SELECT count(*) FROM analysis_results") == rows
+
+
+def test_several_processes_may_upgrade_at_once(empty):
+    assert at_once(4, lambda _: schema.upgrade(empty.url)) == [None] * 4
+    assert schema.current(empty.url) == schema.head()
+    assert empty.ask("SELECT count(*) FROM alembic_version") == 1
+
+
+def test_a_failed_upgrade_leaves_nothing_behind_and_can_be_repeated(empty):
+    empty.run("CREATE TABLE outbox (mine int)")
+    with pytest.raises(Exception, match="outbox"):
+        schema.upgrade(empty.url)
+    assert schema.current(empty.url) is None
+    assert empty.ask(TABLES) == 1
+    empty.run("DROP TABLE outbox")
+    schema.upgrade(empty.url)
+    assert schema.current(empty.url) == schema.head()
+
+
+def test_a_database_without_a_schema_says_what_to_do(empty):
+    unit_of_work = PostgresUnitOfWork(empty.engine)
+    fingerprint = Fingerprint(log_hash="h", cache_key="c", request_hash="r")
+    with pytest.raises(MigrationsPending, match="db upgrade"), unit_of_work() as tx:
+        tx.analyses.add(empty.submission(project_id=1), route=OLLAMA, fingerprint=fingerprint)
+
+
+def test_a_newer_schema_than_ours_is_not_called_healthy(empty):
+    schema.upgrade(empty.url)
+    empty.run("UPDATE alembic_version SET version_num = '9999'")
+    health = schema.health(empty.engine, schema.head())
+    assert not health.ok
+    assert "too old" in health.detail
+
+
+def test_a_server_that_is_not_there_is_unavailable():
+    url = "postgresql://nobody:secret@127.0.0.1:1/none"
+    with pytest.raises(StorageUnavailable):
+        schema.upgrade(url)
+    with pytest.raises(StorageUnavailable):
+        schema.current(url)
+
+
+def test_the_password_is_in_no_message_and_no_picture_of_the_engine():
+    engine = make_engine(Database.model_validate({"url": "postgres://nobody:very-secret@127.0.0.1:1/none"}))
+    try:
+        assert "very-secret" not in repr(engine)
+        with pytest.raises(StorageUnavailable) as raised, PostgresUnitOfWork(engine)() as tx:
+            tx.dispatch.queues()
+        assert "very-secret" not in str(raised.value) + repr(raised.value.__cause__)
+    finally:
+        engine.dispose()
+
+
+def test_each_connection_speaks_utc_and_ends_long_statements(store):
+    with store.engine.connect() as connection:
+        assert connection.execute(text("SHOW timezone")).scalar() == "UTC"
+        assert connection.execute(text("SHOW statement_timeout")).scalar() == "15s"
+        assert connection.execute(text("SHOW application_name")).scalar() == "bifrost"

@@ -1,0 +1,91 @@
+"""The services on a real store, with providers of a test's choice, and a dispatcher and workers in miniature."""
+
+import time
+from dataclasses import dataclass
+
+from app.clock import SystemClock
+from app.domain.analyses import TERMINAL, Analysis
+from app.domain.ports import Provider
+from app.pipeline.preparation import PreparationLimits
+from app.providers.rules import Rules
+from app.services.analyses import Analyses
+from app.services.asking import Asking
+from app.services.execution import Execution, ExecutionPolicy
+from app.services.routing import Routing
+from app.services.settling import RetryPolicy
+from tests.support.stores import Store
+
+RETRIES = RetryPolicy(max_attempts=3, max_throttles=4, backoff_base=0.01, backoff_cap=0.05, retry_after_cap=0.2)
+
+
+@dataclass(kw_only=True)
+class Kernel:
+    """`work()` does what the dispatcher and the workers would, one message at a time."""
+
+    store: Store
+    analyses: Analyses
+    execution: Execution
+
+    def submit(self, **changes) -> int:
+        return self.analyses.submit(self.store.submission(**changes)).analysis.id
+
+    def get(self, analysis_id: int) -> Analysis:
+        return self.analyses.get(self.store.project, analysis_id)
+
+    def work(self) -> int:
+        """Whatever is due now; how many messages that were."""
+        done = 0
+        with self.store.unit_of_work() as tx:
+            queues = tx.dispatch.queues()
+        for queue in queues:
+            run = self.execution.prepare if queue == "prepare" else self.execution.infer
+            for analysis_id in self.store.due(queue):
+                run(analysis_id, owner="test")
+                done += 1
+        return done
+
+    def finish(self, analysis_id: int, *, timeout: float = 15) -> Analysis:
+        """Work until it has ended."""
+        deadline = time.monotonic() + timeout
+        while (found := self.get(analysis_id)).status not in TERMINAL:
+            assert time.monotonic() < deadline, f"stuck: {found}"
+            if not self.work():
+                time.sleep(0.005)
+        return found
+
+    def answered(self, **changes) -> Analysis:
+        """A new submission, worked on to its end."""
+        return self.finish(self.submit(**changes))
+
+    def attempts(self) -> list[tuple]:
+        """(stage, attempt, outcome) of every claim, in order."""
+        return self.store.rows("SELECT stage, attempt, outcome FROM analysis_attempts ORDER BY analysis_id, epoch")
+
+
+def kernel(
+    store: Store,
+    *providers: Provider,
+    auto: tuple[str, ...] | None = None,
+    max_log_bytes: int = 1_000_000,
+    cache_ttl: float = 3600,
+) -> Kernel:
+    """With these providers and the rules; `auto` is their order unless told."""
+    made = {provider.name: provider for provider in (*providers, Rules())}
+    chain = tuple(provider.name for provider in providers) if auto is None else auto
+    routing = Routing(providers=made, auto=chain)
+    return Kernel(
+        store=store,
+        analyses=Analyses(store.unit_of_work, routing, max_log_bytes=max_log_bytes, cache_ttl=cache_ttl),
+        execution=Execution(
+            store.unit_of_work,
+            routing,
+            Asking(max_output_tokens=300),
+            policy=ExecutionPolicy(
+                lease=60,
+                token_budget=8000,
+                preparation=PreparationLimits(max_line_chars=1000, max_templates=2000),
+                retries=RETRIES,
+            ),
+            clock=SystemClock(),
+        ),
+    )

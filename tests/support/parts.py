@@ -1,0 +1,192 @@
+"""What a web application needs, in memory: the same methods and errors as the services, and no I/O."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from app.domain.analyses import TERMINAL, Analysis, Filter, Stage, Status, Submission
+from app.domain.errors import (
+    AnalysisFinished,
+    AnalysisNotFound,
+    BifrostError,
+    IdempotencyConflict,
+    KeyInvalid,
+    LogEmpty,
+    LogTooLarge,
+)
+from app.domain.keys import ApiKey, Scope
+from app.domain.ports import Health, QueueDepth
+from app.pipeline.decoding import clean
+from app.services.analyses import Page, Submitted
+from app.settings import Settings
+
+_START = datetime(2026, 1, 31, 9, tzinfo=UTC)
+EVERYTHING, READER, SUBMITTER, STRANGER = "bf_all_s", "bf_read_s", "bf_submit_s", "bf_other_s"
+
+
+class Analyses:
+    """Keeps what was submitted; nothing ever works on it unless `put` says so. `fault` is raised by every call."""
+
+    def __init__(self, max_log_bytes: int) -> None:
+        self.submissions: list[Submission] = []
+        self.stored: dict[int, Analysis] = {}
+        self.fault: Exception | None = None
+        self._max_log_bytes = max_log_bytes
+
+    def submit(self, submission: Submission) -> Submitted:
+        self._maybe_fail()
+        decoded = clean(submission.log)
+        if not decoded.text.strip():
+            raise LogEmpty
+        if len(decoded.text.encode()) > self._max_log_bytes:
+            raise LogTooLarge
+        for number, earlier in enumerate(self.submissions, 1):
+            if submission.idempotency_key and earlier.idempotency_key == submission.idempotency_key:
+                if replace(earlier, request_id=None) != replace(submission, request_id=None):
+                    raise IdempotencyConflict
+                return Submitted(analysis=self.stored[number], replayed=True)
+        self.submissions.append(submission)
+        number = len(self.submissions)
+        self.stored[number] = _analysis(number, submission, decoded.text)
+        return Submitted(analysis=self.stored[number], replayed=False)
+
+    def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis:
+        self._maybe_fail()
+        found = self.stored.get(analysis_id)
+        if found is None or found.project_id != project_id:
+            raise AnalysisNotFound
+        return found if with_log else replace(found, log_content=None)
+
+    def list(self, wanted: Filter) -> Page:
+        self._maybe_fail()
+        self.wanted = wanted
+        mine = sorted((a for a in self.stored.values() if a.project_id == wanted.project_id), key=_place, reverse=True)
+        mine = [a for a in mine if wanted.before is None or _place(a) < wanted.before]
+        items = tuple(mine[: wanted.limit])
+        return Page(items=items, next_before=_place(items[-1]) if len(mine) > wanted.limit else None)
+
+    def cancel(self, project_id: int, analysis_id: int) -> Analysis:
+        found = self.get(project_id, analysis_id)
+        if found.status in TERMINAL:
+            raise AnalysisFinished
+        self.stored[analysis_id] = replace(found, status=Status.CANCELLED)
+        return self.stored[analysis_id]
+
+    def put(self, analysis_id: int, **changes: object) -> None:
+        """As if a worker had done it."""
+        self.stored[analysis_id] = replace(self.stored[analysis_id], **changes)
+
+    def _maybe_fail(self) -> None:
+        if self.fault:
+            raise self.fault
+
+
+class Keys:
+    """The four keys above."""
+
+    def __init__(self) -> None:
+        everything = frozenset(Scope)
+        self._keys = {
+            EVERYTHING: _key("all", 1, everything),
+            READER: _key("read", 1, frozenset({Scope.READ})),
+            SUBMITTER: _key("submit", 1, frozenset({Scope.SUBMIT})),
+            STRANGER: _key("other", 2, everything),
+        }
+
+    def authenticate(self, token: str) -> ApiKey:
+        if token not in self._keys:
+            raise KeyInvalid
+        return self._keys[token]
+
+
+@dataclass
+class HealthCheck:
+    """Says what it is told to say."""
+
+    parts: tuple[Health, ...] = (Health(name="database", ok=True, detail="answers"),)
+    wished: tuple[Health, ...] = ()
+    queues: Callable[[], tuple[QueueDepth, ...]] = tuple
+
+    def ready(self) -> tuple[Health, ...]:
+        return self.parts
+
+    def helpful(self) -> tuple[Health, ...]:
+        return self.wished
+
+    def depths(self) -> tuple[QueueDepth, ...]:
+        return self.queues()
+
+
+@dataclass
+class Parts:
+    """Looks to the API like a container."""
+
+    settings: Settings
+    keys: Keys = field(default_factory=Keys)
+    health: HealthCheck = field(default_factory=HealthCheck)
+
+    def __post_init__(self) -> None:
+        self.analyses = Analyses(self.settings.limits.max_log_bytes)
+
+
+def failing(error: BifrostError) -> Callable[[], tuple[QueueDepth, ...]]:
+    """Depths that cannot be told."""
+
+    def depths() -> tuple[QueueDepth, ...]:
+        raise error
+
+    return depths
+
+
+def _place(analysis: Analysis) -> tuple[datetime, int]:
+    return analysis.created_at, analysis.id
+
+
+def _key(prefix: str, project_id: int, scopes: frozenset[Scope]) -> ApiKey:
+    return ApiKey(
+        prefix=prefix,
+        secret_hash="",
+        name=prefix,
+        project=f"project-{project_id}",
+        project_id=project_id,
+        scopes=scopes,
+        created_at=_START,
+        last_used_at=None,
+        expires_at=None,
+        revoked_at=None,
+    )
+
+
+def _analysis(number: int, submission: Submission, log: str) -> Analysis:
+    return Analysis(
+        project_id=submission.project_id,
+        source=submission.source,
+        model=submission.model,
+        service_name=submission.service_name,
+        environment=submission.environment,
+        analysis_type=submission.analysis_type,
+        priority=submission.priority,
+        language=submission.language,
+        tags=submission.tags,
+        metadata=submission.metadata,
+        request_id=submission.request_id,
+        correlation_id=submission.correlation_id,
+        id=number,
+        status=Status.QUEUED,
+        stage=Stage.PREPARE,
+        provider=None,
+        degraded=False,
+        cached=False,
+        cached_from=None,
+        diagnosis=None,
+        response=None,
+        coverage=None,
+        usage=None,
+        attempts=0,
+        error=None,
+        created_at=_START + timedelta(seconds=number),
+        started_at=None,
+        finished_at=None,
+        duration_seconds=None,
+        log_content=log,
+    )

@@ -1,0 +1,178 @@
+import gzip
+import io
+import json
+
+import pytest
+import zstandard
+from werkzeug.datastructures import MultiDict
+
+from app.api.bodies import parse_json
+from app.api.errors import RequestInvalid
+from app.domain.errors import BodyUnreadable
+
+pytestmark = pytest.mark.unit
+
+URL = "/api/v1/analyses"
+
+
+def log_of(parts):
+    """The log of the last submission, as the service was given it."""
+    return parts.analyses.submissions[-1].log
+
+
+def bomb(compress, size=64 * 1024 * 1024):
+    return compress(b"0" * size)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'"log"',
+        b"null",
+        b'{"log_content": NaN}',
+        b'{"log_content": "a", "deadline_seconds": Infinity}',
+        b'{"log_content": "a", "deadline_seconds": ' + b"9" * 5000 + b"}",
+        b"[" * 200_000,
+        b'{"metadata":' * 10_000,
+    ],
+)
+def test_what_is_not_a_json_object_is_a_problem(keyed, body):
+    answer = keyed.post(URL, data=body, content_type="application/json")
+    assert (answer.status_code, answer.json["code"]) == (400, "body_unreadable")
+
+
+def test_a_field_given_twice_is_an_error():
+    with pytest.raises(RequestInvalid) as caught:
+        parse_json(b'{"log_content": "a", "source": "rules", "log_content": "b"}')
+    assert [found.field for found in caught.value.found] == ["log_content"]
+
+
+def test_a_log_that_quotes_our_field_names_is_no_field_given_twice():
+    log = '{"log_content": "inner", "source": "x"} "log_content"'
+    assert parse_json(json.dumps({"log_content": log, "source": "rules"}).encode()).fields["log_content"] == log
+
+
+def test_a_tag_named_like_a_field_is_no_field_given_twice():
+    assert parse_json(b'{"log_content": "a", "tags": ["log_content"]}').fields["tags"] == ["log_content"]
+
+
+def test_a_million_unknown_fields_are_answered_quickly(keyed, parts):
+    many = json.dumps({f"f{number}": 1 for number in range(20_000)}).encode()
+    answer = keyed.post(URL, data=many, content_type="application/json")
+    assert answer.status_code == 422
+    assert len(answer.json["errors"]) <= 50
+
+
+def test_invalid_utf8_in_json_is_replaced_and_counted(keyed, parts):
+    keyed.post(URL, data=b'{"log_content": "caf\xe9 failed"}', content_type="application/json")
+    assert log_of(parts) == "caf\ufffd failed"
+    assert parts.analyses.submissions[-1].bytes_replaced == 1
+
+
+def test_lone_surrogates_and_nul_are_accepted_and_cleaned(keyed, parts):
+    answer = keyed.post(URL, data=b'{"log_content": "a\\ud800b\\u0000c"}', content_type="application/json")
+    shown = keyed.get(answer.headers["Location"] + "?include=log_content").json
+    assert shown["log_content"] == "a\ufffdbc"
+
+
+@pytest.mark.parametrize(("name", "compress"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_compressed_bodies_are_read(keyed, parts, name, compress):
+    body = compress(b"first\n") + compress(b"second")
+    answer = keyed.post(URL, data=body, content_type="text/plain", headers={"Content-Encoding": name})
+    assert answer.status_code == 202
+    assert log_of(parts) == "first\nsecond"
+
+
+@pytest.mark.parametrize(("name", "compress"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_a_bomb_is_too_large(keyed, name, compress):
+    answer = keyed.post(URL, data=bomb(compress), content_type="text/plain", headers={"Content-Encoding": name})
+    assert answer.status_code == 413
+    assert answer.json["limit_bytes"] == 1000
+
+
+@pytest.mark.parametrize(("name", "compress"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_a_compressed_body_that_is_cut_off_is_never_taken_for_whole(keyed, parts, name, compress):
+    body = compress(b"".join(b"line %d\n" % number for number in range(90)))[:-9]
+    answer = keyed.post(URL, data=body, content_type="text/plain", headers={"Content-Encoding": name})
+    assert (answer.status_code, answer.json["code"]) == (400, "body_unreadable")
+    assert not parts.analyses.submissions
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_a_body_that_is_not_compressed_as_it_says_is_a_problem(keyed, name):
+    answer = keyed.post(URL, data=b"plain text", content_type="text/plain", headers={"Content-Encoding": name})
+    assert (answer.status_code, answer.json["code"]) == (400, "body_unreadable")
+
+
+@pytest.mark.parametrize("name", ["br", "gzip, gzip", "deflate"])
+def test_another_encoding_is_not_supported(keyed, name):
+    answer = keyed.post(URL, data=b"log", content_type="text/plain", headers={"Content-Encoding": name})
+    assert (answer.status_code, answer.json["code"]) == (415, "media_type_unsupported")
+
+
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "application/xml"])
+def test_another_type_is_not_supported(keyed, kind):
+    answer = keyed.post(URL, data=b"log", content_type=kind)
+    assert (answer.status_code, answer.json["code"]) == (415, "media_type_unsupported")
+    assert "text/plain" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(("size", "status"), [(1000, 202), (1001, 413), (5000, 413)])
+def test_plain_text_is_taken_up_to_the_limit(keyed, size, status):
+    answer = keyed.post(URL, data=b"x" * size, content_type="text/plain")
+    assert answer.status_code == status
+
+
+def test_json_may_be_larger_than_the_log_in_it(keyed, parts):
+    log = "가" * 333
+    assert keyed.post(URL, json={"log_content": log}).status_code == 202
+    assert log_of(parts) == log
+    assert keyed.post(URL, json={"log_content": log + "가"}).status_code == 413
+
+
+def test_plain_text_takes_its_other_fields_from_the_query(keyed, parts):
+    query = "?source=rules&tags=a,b&tags=c&deadline_seconds=2.5&metadata=%7B%22build%22%3A7%7D&service_name=api"
+    assert keyed.post(URL + query, data="it failed", content_type="text/plain; charset=utf-8").status_code == 202
+    submission = parts.analyses.submissions[-1]
+    assert (submission.log, submission.source, submission.service_name) == ("it failed", "rules", "api")
+    assert (submission.tags, submission.deadline_seconds) == (("a", "b", "c"), 2.5)
+    assert submission.metadata == {"build": 7}
+
+
+def test_a_form_takes_the_log_as_a_file_and_the_rest_as_fields(keyed, parts):
+    form = MultiDict([("service_name", "api"), ("tags", "a"), ("tags", "b")])
+    form.add("log_content", (io.BytesIO(b"it \xff failed"), "app.log"))
+    assert keyed.post(URL, data=form, content_type="multipart/form-data").status_code == 202
+    submission = parts.analyses.submissions[-1]
+    assert (submission.log, submission.tags, submission.bytes_replaced) == ("it \ufffd failed", ("a", "b"), 1)
+
+
+def test_a_form_with_two_logs_is_a_problem(keyed):
+    form = {"log_content": (io.BytesIO(b"a"), "a.log"), "file": (io.BytesIO(b"b"), "b.log")}
+    answer = keyed.post(URL, data=form, content_type="multipart/form-data")
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "log_content")
+
+
+def test_a_form_without_its_boundary_is_a_problem(keyed):
+    answer = keyed.post(URL, data=b"--x\r\n", content_type="multipart/form-data")
+    assert answer.status_code in {400, 422}
+
+
+def test_a_query_beside_json_is_an_error(keyed):
+    answer = keyed.post(URL + "?dry_run=true", json={"log_content": "a"})
+    assert answer.status_code == 422
+    assert answer.json["errors"] == [{"in": "query", "field": "dry_run", "message": "Unknown query parameter."}]
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 2}', b"\xff"])
+def test_metadata_in_a_query_is_checked_as_json(keyed, body):
+    answer = keyed.post(URL, data="log", content_type="text/plain", query_string={"metadata": body})
+    assert answer.status_code in {400, 422}
+
+
+def test_what_is_not_json_is_said_with_its_place():
+    with pytest.raises(BodyUnreadable, match="line 2 column 3"):
+        parse_json(b"{\n  log: 1}")
