@@ -59,7 +59,8 @@ class CeleryBroker:
     def _open(self) -> Iterator[Any]:
         """One connection, kept; thrown away with the first error."""
         if self._connection is None:
-            self._connection = celery.connection_for_write()
+            # kombu would try again for 6 seconds; whoever asks here does so itself
+            self._connection = celery.connection_for_write(transport_options={"max_retries": 0})
         try:
             yield self._connection
         except (OperationalError, RedisError, OSError) as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.broker import CeleryBroker
 from app.clock import SystemClock
+from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health
 from app.pipeline.preparation import PreparationLimits
 from app.providers.factories import FACTORIES
@@ -14,7 +15,7 @@ from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.health import HealthCheck
 from app.services.keys import Keys
-from app.services.routing import Routing
+from app.services.routing import RULES, Routing
 from app.services.settling import RetryPolicy
 from app.settings import Settings
 from app.storage import schema
@@ -88,9 +89,16 @@ def build(settings: Settings) -> Container:
 
 
 def _routing(settings: Settings) -> Routing:
+    unknown = [name for name in settings.ai.chain if name not in FACTORIES]
+    if unknown:
+        raise ConfigurationInvalid(
+            f"The configuration is not valid:\n  ai.chain (BIFROST_AI__CHAIN): there is no provider "
+            f"{', '.join(unknown)}; there are {', '.join(FACTORIES)}"
+        )
     made = {name: factory(settings) for name, factory in FACTORIES.items()}
     return Routing(
-        providers={name: provider for name, provider in made.items() if provider is not None}, auto=settings.ai.chain
+        providers={name: provider for name, provider in made.items() if provider is not None},
+        auto=tuple(name for name in settings.ai.chain if name != RULES),
     )
 
 

@@ -45,9 +45,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle(self, conn: TConn) -> Any:
         """One request, in a thread."""
-        from app.api.slow_clients import WATCHMAN
+        from app.api.slow_clients import HEAD_GRACE, WATCHMAN
 
-        _ARRIVING.reading = WATCHMAN.begin(conn.sock)
+        _ARRIVING.reading = WATCHMAN.begin(conn.sock, HEAD_GRACE)
         try:
             return super().handle(conn)
         finally:

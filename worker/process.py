@@ -56,15 +56,23 @@ def _beat(parts: Container) -> None:
             log.exception("heartbeat_failed")
 
 
-@signals.setup_logging.connect
-def _configure(**_: object) -> None:
+@signals.celeryd_init.connect
+def _begins(**_: object) -> None:
+    # before Celery's first warnings, so that they are log lines too
     telemetry.share_metrics(settings().metrics.directory)
     telemetry.configure_logging(settings().log)
+
+
+@signals.setup_logging.connect
+def _configured(**_: object) -> None:
+    """Somebody answers this signal, so Celery leaves the log alone."""
 
 
 @signals.worker_process_init.connect
 def _born(**_: object) -> None:
     die_with_parent()
+    # now, rather than while the first analysis waits
+    container().execution.warm_up()
 
 
 @signals.worker_shutting_down.connect

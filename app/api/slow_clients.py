@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-#: Seconds any request may take to arrive, whatever its size.
-GRACE = 10.0
-#: Bytes per second that a body must reach on average after that.
+#: Seconds the line and the headers of a request may take to arrive.
+HEAD_GRACE = 3.0
+#: Seconds a body may take, whatever its size.
+BODY_GRACE = 6.0
+#: Bytes per second that it must reach on average after that.
 LEAST_RATE = 16 * 1024
 _LOOK_SECONDS = 0.5
 
@@ -16,11 +18,12 @@ _LOOK_SECONDS = 0.5
 class Reading:
     """One request on its way in. `received` is set by whoever reads."""
 
-    __slots__ = ("_started", "connection", "cut", "received")
+    __slots__ = ("_grace", "_started", "connection", "cut", "received")
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, grace: float) -> None:
         """`connection` is only ever shut down for reading: the answer can still be sent."""
         self.connection = connection
+        self._grace = grace
         self.received = 0
         #: It was too slow and has been ended.
         self.cut = False
@@ -29,7 +32,7 @@ class Reading:
     def overdue(self) -> bool:
         """Slower than any client should be."""
         took = monotonic() - self._started
-        return took > GRACE and self.received < (took - GRACE) * LEAST_RATE + 1
+        return took > self._grace and self.received < (took - self._grace) * LEAST_RATE + 1
 
 
 class Watchman:
@@ -42,16 +45,16 @@ class Watchman:
 
     @contextmanager
     def watching(self, connection: socket.socket) -> Iterator[Reading]:
-        """While open, the reading is ended when it becomes overdue; `cut` tells."""
-        reading = self.begin(connection)
+        """While open, the reading of a body is ended when it becomes overdue; `cut` tells."""
+        reading = self.begin(connection, BODY_GRACE)
         try:
             yield reading
         finally:
             self.end(reading)
 
-    def begin(self, connection: socket.socket) -> Reading:
+    def begin(self, connection: socket.socket, grace: float) -> Reading:
         """Start to watch; `end` it."""
-        reading = Reading(connection)
+        reading = Reading(connection, grace)
         with self._lock:
             self._readings.add(reading)
             if self._thread is None:

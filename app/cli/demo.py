@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from types import FrameType
 
 import click
@@ -15,6 +16,7 @@ from app.cli import output
 from app.cli.exits import Exit, worst
 from app.cli.inputs import Place, places, read
 from app.cli.options import Order
+from app.cli.parts import quiet
 from app.cli.progress import Progress
 from app.cli.results import Results
 from app.client import Client, SubmitOptions
@@ -22,6 +24,8 @@ from app.clock import SystemClock
 from app.settings import PREFIX, WELL_KNOWN
 from app.stack import Stack, Wishes
 
+#: Long enough for what ends by itself.
+_STOP_SECONDS = 0.5
 _EXAMPLES = Path(app.__file__).parents[1] / "examples" / "logs"
 
 
@@ -39,12 +43,14 @@ def demo(*, data_dir: Path | None, logs: tuple[str, ...]) -> None:
     found = list(places(logs or (str(_EXAMPLES),)))
     clock = SystemClock()
     started = clock.monotonic()
-    with _terminable(), _directory(data_dir) as directory, _running(directory) as stack:
+    with quiet(), _terminable(), _directory(data_dir) as directory, _running(directory) as stack:
         output.note(f"Bifrost runs at {stack.state.url}: {clock.monotonic() - started:.1f} s")
         began = clock.monotonic()
         codes = _diagnose(stack, found)
         seconds = clock.monotonic() - began
         output.note(f"\n{len(codes)} logs diagnosed in {seconds:.1f} s: HTTP, PostgreSQL, Redis and Celery included.")
+        if any(codes):
+            output.warn("Something went wrong. See why in the logs of the processes: --data-dir keeps them.")
     output.note(
         f"Everything is stopped: {clock.monotonic() - started:.1f} s in all. Run it for yourself: bifrost-cli up"
     )
@@ -79,14 +85,20 @@ _ORDER = Order(
 def _running(directory: Path) -> Iterator[Stack]:
     """The stack, started quietly and stopped in any case."""
     with Progress().activity("Bifrost") as say:
-        stack = Stack(_environ(directory), wishes=Wishes(port=0, durable=False), say=say)
+        stack = Stack(
+            _environ(directory), wishes=Wishes(port=0, durable=False), say=lambda text: say(text[:1].lower() + text[1:])
+        )
         stack.__enter__()
     try:
         yield stack
     finally:
         with Progress().activity("Bifrost") as say:
-            say("Stopping")
+            say("stopping")
+            # nothing is worth waiting for: every log has its diagnosis
+            impatience = Timer(_STOP_SECONDS, stack.hurry)
+            impatience.start()
             stack.__exit__()
+            impatience.cancel()
 
 
 @contextmanager
@@ -108,7 +120,8 @@ def _environ(directory: Path) -> Mapping[str, str]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     empty = directory / "bifrost.yaml"
     empty.touch()
-    return {**kept, "BIFROST_DATA_DIR": str(directory), "BIFROST_CONFIG": str(empty)}
+    few = {"BIFROST_WEB__WORKERS": "1"}  # starts sooner
+    return {**kept, **few, "BIFROST_DATA_DIR": str(directory), "BIFROST_CONFIG": str(empty)}
 
 
 @contextmanager

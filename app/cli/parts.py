@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,25 +17,30 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator["Container"]:
-    """A container; meanwhile the log is quiet, and never on standard output, where the results go."""
-    from app.container import build
-
+def quiet() -> Iterator[None]:
+    """Meanwhile only errors are logged, and never on standard output, where the results go."""
     before = structlog.get_config()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator["Container"]:
+    """A container, quiet and alone to use."""
+    from app.container import build
+
     # Celery's configuration reads the settings once more, by itself
     remembered = remembered_environ()
     os.environ.update(remembered)  # noqa: TID251 - see above
     try:
-        container = build(settings)
-        try:
+        with quiet(), closing(build(settings)) as container:
             yield container
-        finally:
-            container.close()
     finally:
-        structlog.configure(**before)
         for name in remembered:
             del os.environ[name]  # noqa: TID251 - see above

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NoReturn
 
 import click
 
@@ -24,11 +23,14 @@ _POOLS: Mapping[str, str] = MappingProxyType({"prepare": "prefork", "infer": "th
 def serve(**given: str | int | None) -> None:
     """Run the web process.
 
-    gunicorn, which takes over this process: signals reach it directly.
+    It is gunicorn: its signals work.
     """
     administrative()
     web = {f"BIFROST_WEB__{name.upper()}": str(value) for name, value in given.items() if value is not None}
-    _become("gunicorn", "--config", "python:app.gunicorn", "wsgi:app", environ=web)
+    _read_by_children(web)
+    # gunicorn reads its arguments here, also when it is told to start itself anew
+    sys.argv = ["gunicorn", "--config=python:app.gunicorn", "wsgi:app"]
+    importlib.import_module("gunicorn.app.wsgiapp").run()
 
 
 @click.command()
@@ -39,29 +41,30 @@ def serve(**given: str | int | None) -> None:
 def worker(*, stage: str, concurrency: int | None, queues: str | None, events: bool) -> None:
     """Run a worker of one stage.
 
-    `prepare` reads logs (processes, for the CPU), `infer` waits for models (threads). Celery takes over this process.
+    `prepare` reads logs (processes, for the CPU), `infer` waits for models (threads). It is Celery: its signals work.
     """
-    from app.broker import QUEUES
-
     settings = administrative()
     defaults = {"prepare": settings.worker.prepare_processes, "infer": settings.worker.infer_threads}
     watched = ("--events",) if events else ("--without-heartbeat",)
-    _become(
-        "celery",
-        "--app=worker",
-        "--quiet",
-        "worker",
-        f"--queues={queues or ','.join(QUEUES[stage])}",
-        f"--pool={_POOLS[stage]}",
-        f"--concurrency={concurrency or defaults[stage]}",
-        # two of a stage on one machine need two names
-        f"--hostname={stage}-{os.getpid()}@%h",
-        f"--loglevel={settings.log.level}",
-        # workers have nothing to tell each other: this saves a second at the start
-        "--without-mingle",
-        "--without-gossip",
-        *watched,
-        environ={},
+    _read_by_children({})
+    # in this process, since Python and Celery take a second to start; by name, since the app does not know the worker
+    celery = importlib.import_module("worker.celery").app
+    names = queues or ",".join(importlib.import_module("app.broker").QUEUES[stage])
+    celery.worker_main(
+        [
+            "--quiet",
+            "worker",
+            f"--queues={names}",
+            f"--pool={_POOLS[stage]}",
+            f"--concurrency={concurrency or defaults[stage]}",
+            # two of a stage on one machine need two names
+            f"--hostname={stage}-{os.getpid()}@%h",
+            f"--loglevel={settings.log.level}",
+            # workers have nothing to tell each other: this saves a second at the start
+            "--without-mingle",
+            "--without-gossip",
+            *watched,
+        ]
     )
 
 
@@ -72,14 +75,11 @@ def dispatcher() -> None:
     It moves what is due from the database to the workers, and looks after leases and deadlines. Several may run.
     """
     settings = administrative()
-    os.environ.update(remembered_environ())  # noqa: TID251 - Celery's configuration reads the settings once more
+    _read_by_children({})
     # by name: the app does not know the worker
     importlib.import_module("worker.dispatcher.loop").run(settings)
 
 
-def _become(module: str, *arguments: str, environ: Mapping[str, str]) -> NoReturn:
-    """Replace this process, so that there is one less to stop."""
-    safe = ("-P",) if sys.flags.safe_path else ()
-    full = {**os.environ, **remembered_environ(), **environ}  # noqa: TID251 - the process reads its own settings
-    sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, *safe, "-m", module, *arguments], full)  # noqa: S606 - no shell is meant
+def _read_by_children(settings: Mapping[str, str]) -> None:
+    """What was given here, or remembered by `up`, for everything that reads the settings after us."""
+    os.environ.update({**remembered_environ(), **settings})  # noqa: TID251 - see above

@@ -69,12 +69,19 @@ def _paragraph(line: str) -> RenderableType:
     """A list item keeps its indentation when it wraps."""
     marker = list_marker(line)
     if not marker:
-        return Text(line.strip())
+        return _prose(line)
     grid = Table.grid()
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
-    grid.add_row(Text(marker), Text(line[len(marker) :].strip()))
+    grid.add_row(Text(marker), _prose(line[len(marker) :]))
     return grid
+
+
+def _prose(line: str) -> Text:
+    """Commands and names stand out."""
+    text = Text(line.strip())
+    text.highlight_regex(r"`[^`]+`", "cyan")
+    return text
 
 
 def _evidence(found: Diagnosis) -> Table:

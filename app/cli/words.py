@@ -42,5 +42,5 @@ def footer(analysis: RemoteAnalysis) -> str:
 
 def _answerer(analysis: RemoteAnalysis) -> str:
     names = [one_line(name) for name in (analysis.provider, analysis.model) if name]
-    who = " ".join(dict.fromkeys(names))
+    who = "built-in rules" if analysis.provider == "rules" else " ".join(dict.fromkeys(names))
     return f"{who} (degraded: no model answered)" if analysis.degraded else who

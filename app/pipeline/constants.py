@@ -16,8 +16,8 @@ _MEANINGS = (
     rb"\bHTTP(?: status| code| response)? ?[1-5]\d\d\b",
     rb"(?i:(?:status|code|\berrno|\brc|\bsignal|\bexited with)[\"']?(?:\s?[:=]\s?|\s)[\"'(\[]?-?\d{1,3}\b)",
     rb"\b[45]\d\d (?:Bad|Unauthorized|Forbidden|Not |Method|Request|Conflict|Gone|Too |Internal|Service|Gateway)",
-    rb"(?i:\b(?:returned|exited|exit|\bError) [1-9]\d{0,2}\b)",
-    rb"\(os error \d{1,3}\)|\[Errno -?\d{1,3}\]",
+    rb"(?i:\b(?:returned|exited|exit) [1-9]\d{0,2}\b)|\bError [1-9]\d{0,2}\n",
+    rb"\(os error \d{1,3}\)|\[Errno -?\d{1,3}\]|\(\d{1,3}: [A-Z]",
     # nothing happened: these must not look like their opposites
     rb"(?i:\b0 (?:\w+ )?(?:error|fail|warning|exception|problem|timeout|retr|drop|loss|lost)\w*)",
     rb"(?i:(?:error|fail|warning|exception|timeout|retr|dropp?|lost|killed)\w*[\"']?\s?[:=]\s?[\"']?0(?:\.0+)?\b)",

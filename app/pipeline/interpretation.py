@@ -40,11 +40,12 @@ ANSWER_SCHEMA: Mapping[str, object] = {
 #: Characters of an answer that are looked at, and levels of nesting that are not absurd.
 _ANSWER_CHARS = 200_000
 _DEPTH = 32
+#: Beyond these, a broken answer is not worth repairing.
+_REPAIRED_CHARS, _REPAIRED_BRACKETS = 40_000, 1_000
 _TEXT_CHARS, _SUMMARY_CHARS, _QUOTE_CHARS = 8_000, 2_000, 4_000
 _EVIDENCE = 50
 
-_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_UNFINISHED_THINKING = re.compile(r"^.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+_THOUGHTS = ("</think>", "</thinking>", "</reasoning>")
 _SEVERITIES = {
     **{severity.value.lower(): severity for severity in Severity},
     **dict.fromkeys(("info", "none", "informational", "minor", "낮음"), Severity.LOW),
@@ -160,9 +161,12 @@ def interpret(text: str) -> Answer:
 
 
 def _without_thinking(text: str) -> str:
-    if "</" not in text:
-        return text
-    return _UNFINISHED_THINKING.sub("", _THINKING.sub("", text))
+    """What follows the model's thoughts, when anything like an answer does."""
+    for end in _THOUGHTS:
+        before, found, after = text.rpartition(end)
+        if found and "{" in after:
+            text = after
+    return text
 
 
 def _first_object(text: str) -> str | None:
@@ -200,7 +204,7 @@ def _load(candidate: str) -> Any:
         return orjson.loads(candidate)
     except orjson.JSONDecodeError:
         pass
-    if candidate.count("{") + candidate.count("[") > 2_000:
+    if len(candidate) > _REPAIRED_CHARS or candidate.count("{") + candidate.count("[") > _REPAIRED_BRACKETS:
         raise AnswerMalformed("The answer is not valid JSON.")
     try:
         return json_repair.loads(candidate, skip_json_loads=True)

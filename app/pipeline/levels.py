@@ -14,8 +14,8 @@ WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("trace", "verbose", "debug", "dbg", "debu", "fine", "finer", "finest"), Level.DEBUG),
     **dict.fromkeys(("info", "inf", "information", "informational", "notice", "note", "log", "config"), Level.INFO),
     **dict.fromkeys(("warn", "warning", "wrn"), Level.WARNING),
-    **dict.fromkeys(("error", "err", "eror", "erro", "severe", "err!"), Level.ERROR),
-    **dict.fromkeys(("fatal", "critical", "crit", "crt", "alert", "emerg", "emergency", "panic", "dpanic"), Level.CRITICAL),
+    **dict.fromkeys(("error", "err", "eror", "erro", "severe", "err!", "alert"), Level.ERROR),
+    **dict.fromkeys(("fatal", "critical", "crit", "crt", "emerg", "emergency", "panic", "dpanic"), Level.CRITICAL),
 }
 _LETTERS = {"d": "debug", "i": "info", "w": "warning", "e": "error", "f": "fatal"}
 #: Names under which JSON and logfmt lines keep their level, likeliest first.
@@ -73,13 +73,13 @@ _WARNINGS = re.compile(
     r"|dropp?(?:ed|ing)|throttl\w+|rate.?limit\w*|slow|unhealthy|back-?off|break-in|did not receive|disconnected|unexpected)\b)"
 )
 #: Failures to log in: normal on the open internet one by one, so no errors; many of them are a finding of their own.
-_LOGIN = re.compile(r"(?i)\b(?:authentication failures?|failed (?:password|publickey|none|keyboard)|failed login|login failed|invalid user|illegal user|user unknown)\b")
+_LOGIN = re.compile(r"(?i)\b(?:authentication failures?|failed (?:password|publickey|none|keyboard)|failed login|login failed|invalid user|illegal user|user unknown|kerberos authentication failed|authentication failed from|break-in attempt)\b")
 #: Not a failure though it names one.
 _BENIGN = re.compile(
     r"(?i)\b(?:0|no|zero|without(?: any)?|not an?) (?:\w+ )?(?:errors?|failures?|failed|exceptions?|warnings?|problems?|fails?|crash\w*)\b"
     r"|\b\w*(?:errors?|failures?|failed|fails?|warnings?|exceptions?|timeouts?|killed|retries|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]|\{\}|,|;|$)"
     r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count|handl\w+|logs?|pages?|codes?|reporting|tracking|boundary|polic\w+|threshold|budget|limit|interval|period|injection|listener|filter)\w*"
-    r"|--\w*(?:error|fail|warn|timeout)[\w=-]*|\b(?:timeout|time_out)[\w\"']*\s?[:=]\s?[\"']?\d|\b(?:error|exception|failure) (?:class|type)e?s? (?:loaded|registered)"
+    r"|--\w*(?:error|fail|warn|timeout)[\w=-]*|\b(?:timeout|time_out)[\w\"']*\s?[:=]\s?[\"']?\d|\b(?:error|exception|failure) (?:class|type)e?s? (?:loaded|registered)|\bexception support\b"
     r"|\b(?:recovered from|cleared|resolved|fixed|handled|ignor\w+) (?:\w+ )?(?:errors?|failures?|exceptions?)|\bfail-?(?:over|safe|fast)\w*"
 )
 
@@ -91,10 +91,10 @@ def level_of(line: Unwrapped) -> Level:
     else:
         text = line.message
         claimed = _claimed(line)
-    http = _from_status(text)
-    if http is not None and (claimed is None or http > claimed):
-        # an application that logs its own answer at INFO means it; only the server's failure overrules it
-        return http if claimed is None or http >= Level.ERROR else claimed
+    http, access = _from_status(text)
+    # an application that logs its own answer at INFO means it; only a failure or an access log overrules it
+    if http is not None and (claimed is None or (http > claimed and (access or http >= Level.ERROR))):
+        return http
     if claimed is not None and claimed >= Level.WARNING:
         return claimed
     if STRONG.search(text):
@@ -151,18 +151,18 @@ def _named(name: str, value: object) -> Level | None:
     return Level(min(max(number // 10 * 10, 10), 60) - 10) if number > 10 else Level.DEBUG
 
 
-def _from_status(text: str) -> Level | None:
-    """What an HTTP status says. 404 is how the web works; other 4xx may be somebody's mistake."""
+def _from_status(text: str) -> tuple[Level | None, bool]:
+    """What an HTTP status says, and whether an access log says so. 404 is how the web works; other 4xx may matter."""
     access = _ACCESS.search(text)
     match = access or _STATUS.search(text)
     if not match:
-        return None
+        return None, False
     status = match[1]
     if status[0] == "5":
-        return Level.ERROR
+        return Level.ERROR, bool(access)
     if status[0] == "4" and status != "404":
-        return Level.WARNING
-    return Level.INFO if access else None
+        return Level.WARNING, bool(access)
+    return (Level.INFO if access else None), bool(access)
 
 
 def _from_words(text: str) -> Level:

@@ -15,8 +15,8 @@ from app.pipeline.tokens import estimate
 SMALL = 3500
 #: Characters of each name in the frame, and of a refused answer that is shown again.
 _NAME_CHARS = 40
-_ANSWER_CHARS = 300
-_PROBLEM_CHARS = 200
+_ANSWER_CHARS = 160
+_PROBLEM_CHARS = 160
 #: A name may be Korean, at three bytes a character: the dearest frame there can be.
 _WIDEST = "\uac00" * _NAME_CHARS
 _MOST = 10**8

@@ -7,6 +7,7 @@ Each line becomes one letter, the log becomes a word, and a grammar over the let
     H  the same, WARNING or above                   j  continues after a blank line: `goroutine 1 [running]:`
     t  `Traceback (most recent call last):`         g  a frame of a Go stack: `main.main()`
     x  `some.Exception: …`                          p  plain, below WARNING       P  plain, WARNING or above
+    k  `panic: …`, the last words of a program
 """
 
 import re
@@ -31,16 +32,16 @@ _EXCEPTION = re.compile(
     r"(?:Exception in thread \"[^\"]*\" |Uncaught |Unhandled )?"
     r"(?:[A-Za-z_$][\w$]*\.){0,12}[A-Z_a-z$][\w$]*(?:Error|Exception|Exit|Interrupt|Timeout|Throwable|Failure|Fault|Warning)(?: \[\w+\])?(?::(?:\s|$)|\s*$)"
 )
+_PANIC = re.compile(r"panic: |fatal error: |thread '[^']*' panicked at ")
 _GO_FRAME = re.compile(r"[\w./*()-]{1,200}\([^)\s]{0,80}(?:, [^)\s]{0,80}){0,12}\)$|exit status \d+$")
 
 _PYTHON = "t(?:i*[xpP]?(?:b{0,2}jb{0,2}(?:ti*[xpP]?)?)*)"
-_GO = "P[igj]*(?:b{1,2}j[igj]*)+"
+_GO = "k[igj]*(?:b{1,2}j[igj]*)*"
+_JAVA = "x(?:[ic]+|b{1,2}j[ig]*)+"
 #: Records of more than one line, in a log whose records begin with a time …
-_WITH_TIMES = re.compile(
-    f"H(?:{_PYTHON}|(?:b{{1,2}}j)?[xcigjpP])+|h[ip]+|{_PYTHON}|x(?:[ic]+|b{{1,2}}j[ig]*)+|{_GO}|[pPgj][ic]+".encode()
-)
+_WITH_TIMES = re.compile(f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|(?:b{{1,2}}j)?[xcigjp])+|h[ip]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode())
 #: … and in one of plain lines, where only indentation and stack traces tell.
-_WITHOUT_TIMES = re.compile(f"H(?:{_PYTHON}|[xcig])+|h[ic]+|{_PYTHON}|x(?:[ic]+|b{{1,2}}j[ig]*)+|{_GO}|[pPgj][ic]+".encode())
+_WITHOUT_TIMES = re.compile(f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|[xcig])+|h[ic]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +107,8 @@ def _letter(line: Unwrapped, level: Level) -> str:
         return "x"
     if _GO_FRAME.match(payload):
         return "g"
+    if _PANIC.match(payload):
+        return "k"
     return "P" if loud else "p"
 
 

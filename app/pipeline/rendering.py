@@ -149,16 +149,17 @@ def sections(diagnosis: Diagnosis, *, language: str = "en") -> tuple[Section, ..
 
 
 def quotes(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
-    """Line numbers, aligned to the right, and the lines quoted."""
-    width = max((len(str(quote.line)) for quote in diagnosis.evidence), default=0)
-    return tuple((str(quote.line).rjust(width), one_line(quote.text)) for quote in diagnosis.evidence)
+    """Line numbers, aligned to the right, and the lines quoted, as they follow each other in the log."""
+    found = sorted(diagnosis.evidence, key=lambda quote: quote.line)
+    width = max((len(str(quote.line)) for quote in found), default=0)
+    return tuple((str(quote.line).rjust(width), one_line(quote.text)) for quote in found)
 
 
 def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
     """What became of every line, in one line. The counts of lines add up to the total."""
     labels = _labels(language)
     kinds = ", ".join(
-        f"{_number(count)} {one_line(kind).replace('_', ' ')}" for kind, count in sorted(coverage.redactions.items())
+        f"{_number(count)} {one_line(kind).replace('_', ' ').lower()}" for kind, count in sorted(coverage.redactions.items())
     )
     amounts: list[tuple[str, int, Mapping[str, str]]] = [
         ("sent", coverage.lines_sent, {}),

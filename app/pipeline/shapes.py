@@ -37,7 +37,7 @@ _MASKS = re.compile(
 )
 _JOINED = re.compile(r"<\*>(?:[.,:_/+-]{0,2}<\*>)+")
 #: A thread between brackets beside the level: which one it was says little.
-_THREAD = re.compile(r"\[(?:main|[^\[\]\s=]{0,60}(?:<\*>|thread|exec|pool|worker|Thread|Worker|Pool)[^\[\]=]{0,60})\]")
+_THREAD = re.compile(r"\[ *(?:main|[^\[\]\s=]{0,60}(?:<\*>|thread|exec|pool|worker|Thread|Worker|Pool)[^\[\]=]{0,60})\]")
 #: The same before the name of a logger: `[IPC Server handler 5] org.example.Server:`.
 _THREAD_OF_LOGGER = re.compile(r"^((?:\W?[A-Z]{3,8}\W{1,3})?)\[[^\[\]]{1,200}\](?= [\w$]+(?:\.[\w$<*>]+){2,})")
 #: A list of values counts as one, however long it is.

@@ -100,6 +100,7 @@ class Asking:
     @staticmethod
     def _complete(provider: Provider, prompt: Prompt, watch: Watch) -> Completion:
         """The completion; when it was cut off, once more with twice the room. A cut answer is never repaired."""
+        watch.check()
         try:
             return provider.complete(prompt, watch)
         except AnswerTruncated:

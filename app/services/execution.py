@@ -61,6 +61,11 @@ class Execution:
         """Second stage: ask the chain of providers."""
         self._run(analysis_id, Stage.INFER, owner, self._infer)
 
+    def warm_up(self) -> None:
+        """Load what the first analysis would wait for: the pipeline's patterns and the rules' catalog."""
+        prepare("", limits=self._policy.preparation, token_budget=self._policy.token_budget)
+        self._routing.chain(Source.RULES)[0].health()
+
     def extend_leases(self) -> None:
         """Tell the database that this process lives; stop the calls it does not want any more."""
         running = self._watches.running()
@@ -97,8 +102,12 @@ class Execution:
             log.info("analysis_claimed", stage=stage, attempt=claim.attempt, provider=claim.provider)
             try:
                 conclusion = work(claim, watch)
-            except BaseException as error:  # noqa: BLE001 - also SystemExit: the work is handed back before the end
-                self._interrupted(claim, error)
+            except Exception as error:  # noqa: BLE001 - each kind has its end
+                # a read that we closed fails in a way of its own: what counts is why we closed it
+                self._interrupted(claim, watch.reason or error)
+            except BaseException:  # SystemExit, KeyboardInterrupt: the work is handed back before the end
+                self._settling.give_back(claim, GiveBack(ShuttingDown(), delay=0, counted=False))
+                raise
             else:
                 if conclusion is not None:
                     self._settling.conclude(claim, conclusion)
@@ -148,7 +157,7 @@ class Execution:
             text = tx.claims.log_of(claim)
         return prepare(text, limits=self._policy.preparation, token_budget=budget, bytes_replaced=claim.bytes_replaced)
 
-    def _interrupted(self, claim: Claim, error: BaseException) -> None:
+    def _interrupted(self, claim: Claim, error: Exception) -> None:
         """The work ended without a conclusion: decide what becomes of the analysis."""
         match error:
             case LeaseLost():
@@ -165,11 +174,8 @@ class Execution:
                 # the lease will run out, and the analysis waits again
                 log.warning("storage_lost_midway", epoch=claim.epoch)
                 raise error
-            case Exception():
-                self._unexpected(claim, error)
             case _:
-                self._settling.give_back(claim, GiveBack(ShuttingDown(), delay=0, counted=False))
-                raise error
+                self._unexpected(claim, error)
 
     def _unexpected(self, claim: Claim, error: Exception) -> None:
         """A mistake of ours. It is tried again, since it may pass, but not for ever."""

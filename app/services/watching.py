@@ -24,6 +24,11 @@ class CallWatch:
         self._reason: Interrupted | None = None
         self._close: Callable[[], object] | None = None
 
+    @property
+    def reason(self) -> Interrupted | None:
+        """Why it was stopped from outside; None while it may go on."""
+        return self._reason
+
     def check(self) -> None:
         """Raise an `Interrupted` when the call must end now."""
         if self._reason is not None:

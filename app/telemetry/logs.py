@@ -10,7 +10,17 @@ import orjson
 import structlog
 
 #: Their INFO is our DEBUG.
-_CHATTY = ("urllib3", "botocore", "boto3", "s3transfer", "kombu", "amqp", "alembic.runtime.plugins")
+_CHATTY = (
+    "urllib3",
+    "botocore",
+    "boto3",
+    "s3transfer",
+    "kombu",
+    "amqp",
+    "alembic.runtime",
+    "celery.worker.strategy",
+    "celery.app.trace",
+)
 #: The value of a key of one of these names is never written, whatever it is.
 _SECRET_NAMES = frozenset({"api_key", "authorization", "password", "secret", "token", "cookie", "x_api_key"})
 #: Secrets that may stand inside any text: our own keys, passwords in addresses, bearer tokens, AWS key ids.

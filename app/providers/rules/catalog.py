@@ -1,6 +1,8 @@
 """The catalog of failure signatures: read from `signatures/*.yaml`, validated once, compiled for fast matching."""
 
 import functools
+import itertools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from app.domain.diagnoses import Severity
 DIRECTORY = Path(__file__).parent / "signatures"
 #: The DFA of all patterns together may grow to this many bytes before RE2 starts it anew.
 MAX_MEMORY = 128 * 1024 * 1024
+_BOUND = re.compile(r"\{([01]),\d+\}")
+_GROUP = re.compile(r"\(\?P<(\w+)>")
 _ENTRIES: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
 
 #: What a signature can be told by besides patterns: the answers of an HTTP server, or a stack trace.
@@ -100,27 +104,24 @@ class PatternSet:
         self._single: dict[int, Any] = {}
         self._set = re2.Set.SearchSet(_options())
         for pattern in patterns:
-            self._set.Add(pattern)
+            # counted repetitions unroll into thousands of states: the set asks loosely, `search` exactly
+            self._set.Add(_BOUND.sub(lambda found: "*" if found[1] == "0" else "+", pattern))
         if patterns:
             self._set.Compile()
 
-    def hits(self, text: str) -> list[int]:
-        """Indices of the patterns found in the text, ascending."""
-        return sorted(self._set.Match(text)) if self.patterns else []
+    def hits(self, text: str) -> dict[int, Any]:
+        """The first match of each pattern found in the text, by the pattern's index."""
+        candidates = sorted(self._set.Match(text) or ()) if self.patterns else []
+        return {index: found for index in candidates if (found := self._search(index, text))}
 
-    def fields(self, index: int, text: str) -> Mapping[str, str]:
-        """Named groups of one pattern's first match that are not empty."""
+    def _search(self, index: int, text: str) -> Any:
         compiled = self._single.get(index)
         if compiled is None:
-            compiled = self._single[index] = re2.compile(self.patterns[index], _options())
-        found = compiled.search(text)
-        return {name: value.strip() for name, value in found.groupdict().items() if value and value.strip()} if found else {}
-
-    def where(self, index: int, text: str) -> int:
-        """Offset of one pattern's first match; 0 without one."""
-        self.fields(index, text)
-        found = self._single[index].search(text)
-        return int(found.start()) if found else 0
+            # RE2 reports only one of several groups of the same name, so each gets a name of its own
+            numbers = itertools.count()
+            unique = _GROUP.sub(lambda found: f"(?P<{found[1]}__{next(numbers)}>", self.patterns[index])
+            compiled = self._single[index] = re2.compile(unique, _options())
+        return compiled.search(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +159,7 @@ class Catalog:
         for index in hits:
             signature, wanted = self._owners[index]
             if wanted and signature.id not in refused and signature.id not in found:
-                found[signature.id] = Match(
-                    signature, self._patterns.fields(index, text), self._patterns.where(index, text)
-                )
+                found[signature.id] = Match(signature, _fields(hits[index].groupdict()), hits[index].start())
         return sorted(found.values(), key=lambda match: -match.signature.weight)
 
     def harmless(self, text: str) -> bool:
@@ -177,6 +176,11 @@ def load(directory: Path = DIRECTORY) -> Catalog:
     """Read and compile the catalog; once per process. Raises `pydantic.ValidationError` or `yaml.YAMLError`."""
     phrases = Phrases.model_validate(_read(directory / "phrases.yaml"))
     return Catalog(tuple(_signatures(directory)), phrases)
+
+
+def _fields(groups: Mapping[str, str | None]) -> dict[str, str]:
+    """Named groups that matched something, under their own names."""
+    return {name.split("__")[0]: value.strip() for name, value in groups.items() if value and value.strip()}
 
 
 def _signatures(directory: Path) -> Iterator[Signature]:

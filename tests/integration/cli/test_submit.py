@@ -28,7 +28,7 @@ def test_standard_input_is_read_and_waited_for(run, server):
     result = run("submit", "-", "--wait", stdin=b"boom\n")
     assert result.exit_code == 0
     assert result.stdout.startswith("HIGH  The database refuses connections.\n")
-    assert "analysis 1 · rules · 0.25 s" in result.stdout
+    assert "analysis 1 · built-in rules · 0.25 s" in result.stdout
 
 
 def test_every_option_reaches_the_api(run, logs, server):

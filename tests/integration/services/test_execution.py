@@ -43,7 +43,7 @@ def test_the_rules_answer_in_one_stage(store):
     assert found.diagnosis.issues_found
     lines = LOG.splitlines()
     assert found.diagnosis.evidence
-    assert all(lines[evidence.line - 1] == evidence.text for evidence in found.diagnosis.evidence)
+    assert all(evidence.text in lines[evidence.line - 1] for evidence in found.diagnosis.evidence)
     assert found.error is None
     assert store.rows("SELECT stage, outcome FROM analysis_attempts") == [("prepare", "completed")]
 
@@ -57,7 +57,7 @@ def test_a_model_answers_in_two_stages(store):
     made = kernel(store, scripted(answer()))
     found = made.answered(log=LOG, model="big")
     assert (found.status, found.provider, found.model, found.degraded) == (Status.COMPLETED, "ollama", "big", False)
-    assert [(line.line, line.text) for line in found.diagnosis.evidence] == [(2, LOG.splitlines()[1])]
+    assert [(line.line, line.text) for line in found.diagnosis.evidence] == [(2, "OOMKilled")]
     assert found.usage.prompt_tokens == 100
     assert found.duration_seconds > 0
     assert made.attempts() == [("prepare", 1, "prepared"), ("infer", 1, "completed")]
@@ -105,7 +105,7 @@ def test_a_provider_that_never_answers_is_answered_for_by_the_rules(store, error
     assert len(provider.prompts) == calls
 
 
-@pytest.mark.parametrize("garbage", ["", "I do not know.", "{", "[]", '{"summary": 1}', "\ud800", "\x00" * 100])
+@pytest.mark.parametrize("garbage", ["", "I do not know.", "{", "[]", '{"summary": 1}', "\ud800", "\x00" * 9], ids=repr)
 def test_garbage_is_asked_for_once_more_and_then_left_to_the_rules(store, garbage):
     provider = scripted(garbage)
     found = kernel(store, provider).answered(log=LOG)

@@ -1,0 +1,145 @@
+"""An answer against the log: every quote is looked up, and what does not stand there is dropped."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain.diagnoses import Diagnosis, Evidence
+from app.domain.logs import PreparedLog
+from app.pipeline.interpretation import Answer, Citation
+from app.pipeline.lines import MARKER
+
+#: Characters of one piece of evidence.
+EVIDENCE_CHARS = 500
+#: Highest confidence of a problem for which nothing in the log was quoted truly.
+UNSUPPORTED = 0.3
+_CITATIONS = 50
+#: A shorter quote stands in many lines by chance: it is looked for in the cited line only.
+_TELLING_CHARS = 8
+#: Where a quote may skip text: our marks of a cut and of a variable, and a writer's own dots.
+_SKIPS = re.compile(MARKER.pattern + r"|\s*<\*>\s*|\s*(?:…|\.\.\.|\[\.\.\.\])\s*")
+#: Models copy the number in front of a line, too.
+_NUMBERED = re.compile(r"\s*\d{1,9}\|\s?")
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_\d{1,9}>")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grounded:
+    """The diagnosis with true evidence only, and how many citations there were and were dropped."""
+
+    diagnosis: Diagnosis
+    cited: int
+    dropped: int
+
+
+def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
+    """Check `answer` against what the model was shown.
+
+    A quote must stand in the line it names, or, told apart by at least 8 characters, in exactly one other line, whose
+    number it then gets. White space is not compared. Quotes that skip text are compared piece by piece.
+
+    Confidence is the model's, times the share of its citations that are true; at most `UNSUPPORTED` for a problem
+    without a single one. Values behind reversible placeholders are put back.
+    """
+    texts = _texts(prepared)
+    found: dict[tuple[int, str], Evidence] = {}
+    cited = dropped = 0
+    for citation in _citations(answer):
+        cited += 1
+        place = _locate(citation, texts)
+        if place is None:
+            dropped += 1
+            continue
+        found.setdefault(place, Evidence(line=place[0], text=_restored(place[1], prepared.placeholders)))
+    confidence = answer.confidence * ((cited - dropped) / cited if cited else 1.0)
+    if answer.issues_found and not found:
+        confidence = min(confidence, UNSUPPORTED)
+    diagnosis = Diagnosis(
+        summary=_restored(answer.summary, prepared.placeholders),
+        root_cause=_restored(answer.root_cause, prepared.placeholders),
+        recommendation=_restored(answer.recommendation, prepared.placeholders),
+        severity=answer.severity,
+        confidence=round(confidence, 4),
+        evidence=tuple(found.values()),
+        issues_found=answer.issues_found,
+    )
+    return Grounded(diagnosis=diagnosis, cited=cited, dropped=dropped)
+
+
+def _texts(prepared: PreparedLog) -> Mapping[int, tuple[str, ...]]:
+    """Line number -> its text as shown and as kept in an exemplar (they may be cut differently)."""
+    texts: dict[int, tuple[str, ...]] = {}
+    records = (record for template in prepared.templates for record in template.exemplars)
+    for lines in (prepared.shown, *records):
+        for line in lines:
+            known = texts.get(line.number, ())
+            if line.text not in known:
+                texts[line.number] = (*known, line.text)
+    return texts
+
+
+def _citations(answer: Answer) -> Iterator[Citation]:
+    """Quotes of several lines taken apart."""
+    given = 0
+    for citation in answer.evidence:
+        parts = [part for part in citation.quote.split("\n") if part.strip()] or [""]
+        for offset, part in enumerate(parts):
+            if given >= _CITATIONS:
+                return
+            given += 1
+            yield Citation(line=citation.line + offset, quote=_NUMBERED.sub("", part, count=1))
+
+
+def _locate(citation: Citation, texts: Mapping[int, tuple[str, ...]]) -> tuple[int, str] | None:
+    """Where the quote really stands, as (line, text of the line); None when nowhere, or in several places."""
+    own = texts.get(citation.line, ())
+    if not citation.quote.strip():
+        return (citation.line, own[0][:EVIDENCE_CHARS]) if own and own[0].strip() else None
+    pieces = _pieces(citation.quote)
+    if not pieces:
+        return None
+    for text in own:
+        if span := _span(pieces, text):
+            return citation.line, text[span[0] : span[1]][:EVIDENCE_CHARS]
+    if sum(len(piece) for piece in pieces) < _TELLING_CHARS:
+        return None
+    patterns = [_pattern(piece) for piece in pieces]
+    elsewhere: dict[int, str] = {}
+    for number, others in texts.items():
+        for text in others:
+            if span := _search(patterns, text):
+                elsewhere.setdefault(number, text[span[0] : span[1]][:EVIDENCE_CHARS])
+        if len(elsewhere) > 1:
+            return None
+    return next(iter(elsewhere.items()), None)
+
+
+def _pieces(quote: str) -> list[str]:
+    return [piece for part in _SKIPS.split(quote) if (piece := part.strip())]
+
+
+def _span(pieces: Sequence[str], text: str) -> tuple[int, int] | None:
+    return _search([_pattern(piece) for piece in pieces], text)
+
+
+def _pattern(piece: str) -> re.Pattern[str]:
+    """`piece` with any white space where it has some."""
+    return re.compile(r"\s+".join(map(re.escape, piece.split())))
+
+
+def _search(patterns: Sequence[re.Pattern[str]], text: str) -> tuple[int, int] | None:
+    """All pieces in order: from where the first begins to where the last ends."""
+    begin, end = -1, 0
+    for pattern in patterns:
+        match = pattern.search(text, end)
+        if not match:
+            return None
+        begin = match.start() if begin < 0 else begin
+        end = match.end()
+    return (begin, end) if begin >= 0 else None
+
+
+def _restored(text: str, placeholders: Mapping[str, str]) -> str:
+    if not placeholders:
+        return text
+    return _PLACEHOLDER.sub(lambda match: placeholders.get(match[0], match[0]), text)

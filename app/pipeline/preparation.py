@@ -1,0 +1,67 @@
+"""Log text to a prepared log: runs the steps and accounts for every line."""
+
+from dataclasses import dataclass
+
+from app.domain.diagnoses import Coverage, LeftOut
+from app.domain.logs import PreparedLog
+from app.pipeline import lines
+from app.pipeline.prompting import overhead
+from app.pipeline.steps import STEPS, Draft
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparationLimits:
+    """Characters a displayed line may have, and templates kept."""
+
+    max_line_chars: int = 1000
+    max_templates: int = 2000
+
+
+def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0) -> PreparedLog:
+    """Redact, read, mine and fit a log that `decoding.clean` has cleaned. Takes any such text; time is linear in it.
+
+    `token_budget` is for the whole prompt, instructions included.
+    """
+    draft = Draft(
+        text=log,
+        max_line_chars=limits.max_line_chars,
+        max_templates=limits.max_templates,
+        token_budget=token_budget,
+    )
+    for step in STEPS:
+        step(draft)
+    return PreparedLog(
+        templates=tuple(draft.templates),
+        shown=draft.fitted.shown if draft.fitted else (),
+        templates_shown=draft.fitted.templates_shown if draft.fitted else (),
+        first_error=draft.first_error,
+        coverage=_coverage(draft, len(log.encode()), bytes_replaced),
+        placeholders=draft.placeholders,
+    )
+
+
+def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:
+    mining, fitted = draft.mining, draft.fitted
+    assert mining is not None
+    assert fitted is not None
+    blank = draft.reading.letters.count(b"b")
+    left_out = fitted.left_out
+    beyond = len(draft.lines) - blank - len(fitted.shown) - fitted.lines_counted - sum(part.lines for part in left_out)
+    if beyond:
+        left_out = (*left_out, LeftOut(reason="template_limit", lines=beyond))
+    return Coverage(
+        bytes_total=size,
+        bytes_replaced=replaced,
+        lines_total=len(draft.lines),
+        lines_blank=blank,
+        lines_sent=len(fitted.shown),
+        lines_cut=sum(bool(lines.MARKER.search(line.text)) for line in fitted.shown),
+        lines_counted=fitted.lines_counted,
+        left_out=left_out,
+        records=mining.records,
+        templates=len(mining.templates),
+        templates_sent=len(fitted.templates_shown),
+        redactions=draft.redactions,
+        tokens_estimated=overhead(draft.token_budget) + fitted.tokens,
+        token_budget=draft.token_budget,
+    )
