@@ -84,7 +84,11 @@ class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
             logger.setLevel(logging.NOTSET)
 
 
-bind = f"{_SETTINGS.web.host}:{_SETTINGS.web.port}"
+bind = (
+    f"[{_SETTINGS.web.host}]:{_SETTINGS.web.port}"
+    if ":" in _SETTINGS.web.host
+    else f"{_SETTINGS.web.host}:{_SETTINGS.web.port}"
+)
 workers = _SETTINGS.web.workers
 threads = _SETTINGS.web.threads
 worker_class = Worker

@@ -149,6 +149,8 @@ class Stack:
             "BIFROST_DATA_DIR": str(self.directory),
             "BIFROST_METRICS__DIRECTORY": str(metrics),
             "PYTHONUNBUFFERED": "1",
+            # Whoever starts all this as root on one machine has decided so; in production the warning stays.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
             # With `-P` below: our own modules are found wherever we are started, and no others of the same name.
             "PYTHONPATH": os.pathsep.join(filter(None, (_source_root(), self._environ.get("PYTHONPATH")))),
         }

@@ -62,8 +62,18 @@ class Stop(click.ClickException):
 
 def explain(error: Exception) -> Stop | None:
     """An error that people can act upon; None for one that nobody foresaw."""
-    from app.client.errors import ApiError, ClientError, ServerUnreachable, WaitTimeout
+    from app.client.errors import ClientError
     from app.domain.errors import BifrostError, Unavailable
+
+    if isinstance(error, ClientError):
+        return _of_client(error)
+    if isinstance(error, Unavailable):
+        return Stop(f"{error.detail}\n`bifrost-cli doctor` says what is missing.", Exit.UNREACHABLE)
+    return Stop(error.detail) if isinstance(error, BifrostError) else None
+
+
+def _of_client(error: Exception) -> Stop:
+    from app.client.errors import ApiError, ServerUnreachable, WaitTimeout
 
     if isinstance(error, ServerUnreachable):
         return Stop(f"{error}\nStart it with `bifrost-cli up`, or set BIFROST_URL.", Exit.UNREACHABLE)
@@ -71,11 +81,7 @@ def explain(error: Exception) -> Stop | None:
         return Stop(str(error), Exit.NOT_FINISHED)
     if isinstance(error, ApiError):
         return Stop(_told(error), _of_status(error.status))
-    if isinstance(error, ClientError):
-        return Stop(str(error), Exit.ERROR)
-    if isinstance(error, BifrostError):
-        return Stop(error.detail, Exit.UNREACHABLE if isinstance(error, Unavailable) else Exit.USAGE)
-    return None
+    return Stop(str(error), Exit.ERROR)
 
 
 def _of_status(status: int) -> Exit:

@@ -29,6 +29,13 @@ class LogTail:
                 if shown:
                     yield f"{path.stem:<10} │ {shown[:LONGEST_LINE]}"
 
+    def skip(self, *names: str) -> None:
+        """Do not show what these wrote until now."""
+        for name in names:
+            path = self._directory / f"{name}.log"
+            if path.exists():
+                self._places[path] = path.stat().st_size
+
     def _read(self, path: Path) -> list[str]:
         place = self._places.get(path, 0)
         size = path.stat().st_size
@@ -47,8 +54,9 @@ class LogTail:
             return line if line.strip() and (self._everything or MARKED.search(line)) else None
         if not self._everything and str(record.get("level", "info")).lower() not in LOUD:
             return None
+        event = str(record.get("event", "")).splitlines()
         rest = " ".join(f"{name}={value}" for name, value in record.items() if name not in PLACED)
-        return f"{str(record.get('level', '')).upper():<8}{record.get('event', '')} {rest}".rstrip()
+        return f"{str(record.get('level', '')).upper():<8}{event[0] if event else ''} {rest}".rstrip()
 
 
 def _record(line: str) -> Mapping[str, object] | None:

@@ -85,6 +85,8 @@ def _run(stack: Stack, signals: _Signals, *, verbose: bool, custom_directory: bo
         tail = LogTail(stack.directory / "logs", everything=verbose)
         with stack:
             signals.running = True
+            # They complain until they are ready; if they never were, the error would have shown it.
+            tail.skip("initdb", "postgres", "redis")
             _introduce(stack, custom_directory=custom_directory)
             while not signals.ended.wait(LOOK_SECONDS):
                 for line in tail.new_lines():

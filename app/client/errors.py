@@ -62,5 +62,5 @@ class ApiError(ClientError):
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after = retry_after
-        fields = "".join(f"; {error.field}: {error.message}" for error in self.errors)
-        super().__init__(f"{detail.rstrip('.')}{fields} ({code})")
+        fields = "; ".join(f"{error.field}: {error.message}".rstrip(".") for error in self.errors)
+        super().__init__(f"{fields or detail.rstrip('.')} ({code})")

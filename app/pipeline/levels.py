@@ -6,6 +6,8 @@ Digits matter only where `constants` keeps them, see there.
 import re
 from collections.abc import Mapping
 
+import re2
+
 from app.domain.logs import Level
 from app.pipeline.wrappers import KLOG, PROGRAM, Unwrapped
 
@@ -17,11 +19,19 @@ WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("error", "err", "eror", "erro", "severe", "err!", "alert"), Level.ERROR),
     **dict.fromkeys(("fatal", "critical", "crit", "crt", "emerg", "emergency", "panic", "dpanic"), Level.CRITICAL),
 }
+#: Characters of a line that are read for its level.
+_CHARS = 4000
 _LETTERS = {"d": "debug", "i": "info", "w": "warning", "e": "error", "f": "fatal"}
 #: Names under which JSON and logfmt lines keep their level, likeliest first.
 FIELDS = ("level", "severity", "lvl", "levelname", "loglevel", "log_level", "log.level", "@level", "level_name", "s", "priority", "PRIORITY")
 #: Names of the field with the message itself.
 MESSAGES = ("msg", "message", "@message", "event", "log", "text", "short_message", "MESSAGE")
+
+
+def _any(*patterns: str) -> re2._Regexp:
+    """Any of the patterns. re2, because these run on every line that is new, and alternatives cost it nothing."""
+    return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
 
 _UPPER = "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|NOTICE|WARNING|WARN|WRN|ERROR|ERR|SEVERE|FATAL|CRITICAL|CRIT|CRT|ALERT|EMERGENCY|EMERG|PANIC|LOG"
 _LOWER = "trace|debug|info|notice|warning|warn|error|err|severe|fatal|critical|crit|alert|emerg|panic"
@@ -29,53 +39,53 @@ _LOWER = "trace|debug|info|notice|warning|warn|error|err|severe|fatal|critical|c
 _CAPITALS = re.compile(rf"(?:^|[\s\[(|<:/,])({_UPPER})(?=$|[\s\])|>\"',:/])")
 _CAPITALS_WITHIN = 120
 #: The same in small letters, where it can hardly be a word of a sentence.
-_SMALL = re.compile(
-    rf"""^\W{{0,3}}(?i:({_LOWER}))(?:\[\w+\]|\ [A-Z]{{1,6}}\d+)?(?:\]|\)|:\ |:$|\ -\ |\s*\|)
-       | \[(?:[\w.-]{{1,24}}:)?({_LOWER})\]
-       | \b(?:level|lvl|severity|loglevel)["']?[=:]\ ?["']?(?i:({_LOWER}|eror))\b
-       | [:\d\])]\ (?:fatal\ )?(error|warning|note)(?:\[\w+\]|\ [A-Z]{{1,6}}\d+)?:\ 
-       | ^(?:npm|yarn|pnpm)\ (?i:(ERR!|error|warn|notice))
-       | ^::(error|warning|notice)\b | ^\#\#\[(error|warning|debug)\]""",
-    re.VERBOSE,
+_SMALL = _any(
+    rf"^\W{{0,3}}(?i:({_LOWER}))(?:\[\w+\]| [A-Z]{{1,6}}\d+)?(?:\]|\)|: |:$| - |\s*\|)",
+    rf"\[(?:[\w.-]{{1,24}}:)?({_LOWER})\]",
+    rf"\b(?:level|lvl|severity|loglevel)[\"']?[=:] ?[\"']?(?i:({_LOWER}|eror))\b",
+    r"[:\d\])] (?:fatal )?(error|warning|note)(?:\[\w+\]| [A-Z]{1,6}\d+)?: ",
+    r"^(?:npm|yarn|pnpm) (?i:(ERR!|error|warn|notice))",
+    r"^::(error|warning|notice)\b",
+    r"^##\[(error|warning|debug)\]",
 )
 _REDIS = re.compile(r"\d+:[XCSM] \d\d \w{3} \d{4} [\d:.]+ ([.*#-]) ")
 _REDIS_MARKS = {".": Level.DEBUG, "-": Level.DEBUG, "*": Level.INFO, "#": Level.WARNING}
 _LOGCAT = re.compile(r"([VDIWEF])/[\w.]+\s*\(?\s*\d*\)?: ")
 
-_ACCESS = re.compile(r"HTTP/[123](?:\.\d)?\"? +(?:status: )?([1-5]\d\d)\b")
-_STATUS = re.compile(r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?|\s)[\"']?([1-5]\d\d)\b")
+_ACCESS = _any(r"HTTP/[123](?:\.\d)?\"? +(?:status: )?([1-5]\d\d)\b")
+_STATUS = _any(r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?|\s)[\"']?([1-5]\d\d)\b")
 
 #: A broken program, whatever level the line claims.
-STRONG = re.compile(
-    r"""^panic:\ | \bpanic:\ runtime\ error | ^fatal\ error:\ | ^Traceback\ \(most\ recent\ call\ last\)
-      | \bOut\ of\ memory:\ Kill | \boom-kill | \bOOMKilled\b | \bOutOfMemoryError\b
-      | \bsegfault\ at\b | \b[Ss]egmentation\ fault\b | \bcore\ dumped\b
-      | (?i:\bexit(?:ed)?(?:\ with)?[ _]?(?:code|status)?["']?\s?[:=]?\s?["']?(?:-?[1-9]\d{0,2})\b)
-      | \bstatus=[1-9]\d{0,2}/[A-Z]+ | \bCrashLoopBackOff\b | \bImagePullBackOff\b | \bErrImagePull\b
-      | \bException\ in\ thread\b | \bUnhandled(?:PromiseRejection|\ exception|\ rejection)
-      | \bBUILD\ FAILED\b | ^FAILURE:\ | \bmake(?:\[\d+\])?:\ \*\*\* | ^---\ FAIL: | ^FAILED\ \S+::
-      | ^E\ {3,}\S*(?:Error|Exception)""",
-    re.VERBOSE,
+STRONG = _any(
+    r"^panic: |\bpanic: runtime error|^fatal error: |^Traceback \(most recent call last\)",
+    r"\bOut of memory: Kill|\boom-kill|\bOOMKilled\b|\bOutOfMemoryError\b",
+    r"\bsegfault at\b|\b[Ss]egmentation fault\b|\bcore dumped\b",
+    r"(?i:\bexit(?:ed)?(?: with)?[ _]?(?:code|status)?[\"']?\s?[:=]?\s?[\"']?(?:-?[1-9]\d{0,2})\b)",
+    r"\bstatus=[1-9]\d{0,2}/[A-Z]+",
+    r"\bCrashLoopBackOff\b|\bImagePullBackOff\b|\bErrImagePull\b",
+    r"\bException in thread\b|\bUnhandled(?:PromiseRejection| exception| rejection)",
+    r"\bBUILD FAILED\b|^FAILURE: |\bmake(?:\[\d+\])?: \*\*\*|^--- FAIL: |^FAILED \S+::",
+    r"^E {3,}\S*(?:Error|Exception)",
 )
-_CRITICAL = re.compile(
+_CRITICAL = _any(
     r"^panic: |\bpanic: runtime error|\bOut of memory: Kill|\boom-kill|\bOOMKilled\b|\bOutOfMemoryError\b|\bCrashLoopBackOff\b"
     r"|\bkernel panic\b|(?i:\bno space left on device)|(?i:\bdata corruption\b)"
 )
 #: An exception by its name, or a word for failure.
-_ERRORS = re.compile(
+_ERRORS = _any(
     r"\b[A-Z]\w*(?:Error|Exception)\b"
     r"|(?i:\b(?:error|errors|exception|fatal|failure|failed|fails|crash(?:ed|ing)?|corrupt(?:ed|ion)?|abort(?:ed|ing)?"
     r"|unable to|cannot|can't|could not|couldn't|unreachable|refused|no space left|not permitted|permission denied"
     r"|undefined reference|no such file|command not found|killed|deadlock|exited abnormally)\b)"
 )
-_WARNINGS = re.compile(
+_WARNINGS = _any(
     r"(?i:\b(?:warn(?:ing)?s?|deprecat\w+|retry(?:ing)?|retries|time[ds]?[ -]?out|timeout|denied|invalid|unauthori[sz]ed|forbidden|reject(?:ed|ing)?"
     r"|dropp?(?:ed|ing)|throttl\w+|rate.?limit\w*|slow|unhealthy|back-?off|break-in|did not receive|disconnected|unexpected)\b)"
 )
 #: Failures to log in: normal on the open internet one by one, so no errors; many of them are a finding of their own.
-_LOGIN = re.compile(r"(?i)\b(?:authentication failures?|failed (?:password|publickey|none|keyboard)|failed login|login failed|invalid user|illegal user|user unknown|kerberos authentication failed|authentication failed from|break-in attempt)\b")
+_LOGIN = _any(r"(?i)\b(?:authentication failures?|failed (?:password|publickey|none|keyboard)|failed login|login failed|invalid user|illegal user|user unknown|kerberos authentication failed|authentication failed from|break-in attempt)\b")
 #: Not a failure though it names one.
-_BENIGN = re.compile(
+_BENIGN = _any(
     r"(?i)\b(?:0|no|zero|without(?: any)?|not an?) (?:\w+ )?(?:errors?|failures?|failed|exceptions?|warnings?|problems?|fails?|crash\w*)\b"
     r"|\b\w*(?:errors?|failures?|failed|fails?|warnings?|exceptions?|timeouts?|killed|retries|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]|\{\}|,|;|$)"
     r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count|handl\w+|logs?|pages?|codes?|reporting|tracking|boundary|polic\w+|threshold|budget|limit|interval|period|injection|listener|filter)\w*"
@@ -97,7 +107,7 @@ def level_of(line: Unwrapped) -> Level:
         return http
     if claimed is not None and claimed >= Level.WARNING:
         return claimed
-    if STRONG.search(text):
+    if STRONG.search(text[:_CHARS]):
         return Level.CRITICAL if _CRITICAL.search(text) else Level.ERROR
     return claimed if claimed is not None else _from_words(text)
 
@@ -113,16 +123,16 @@ def _claimed(line: Unwrapped) -> Level | None:
     logcat = _LOGCAT.match(line.message)
     if logcat:
         return WORDS[_LETTERS.get(logcat[1].lower(), "debug")]
-    small = _SMALL.search(line.message, 0, 200) or _SMALL.search(_after_program(line.message), 0, 200)
+    small = _SMALL.search(line.message[:200]) or _small_after_program(line.message)
     capitals = _CAPITALS.search(line.message, 0, _CAPITALS_WITHIN)
     if small and (not capitals or small.start() < capitals.start()):
         return WORDS[next(word for word in small.groups() if word).lower()]
     return WORDS[capitals[1].lower()] if capitals else None
 
 
-def _after_program(message: str) -> str:
+def _small_after_program(message: str) -> re2._Match | None:
     program = PROGRAM.match(message)
-    return message[program.end() :] if program else message
+    return _SMALL.search(message[program.end() : program.end() + 200]) if program else None
 
 
 def _from_fields(fields: Mapping[str, object]) -> tuple[Level | None, str]:
@@ -166,7 +176,9 @@ def _from_status(text: str) -> tuple[Level | None, bool]:
 
 
 def _from_words(text: str) -> Level:
-    text = _BENIGN.sub(" ", text[:4000])
+    text = text[:_CHARS]
+    if _BENIGN.search(text):
+        text = _BENIGN.sub(" ", text)
     if _LOGIN.search(text):
         return Level.WARNING
     if _ERRORS.search(text):

@@ -28,6 +28,9 @@ def latin1() -> re2.Options:
     """Options for patterns over bytes: re2 reads them as they are, without decoding or copying."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = 64 << 20
+    # a pattern that outgrows it falls back to a slower engine: no reason to write to stderr
+    options.log_errors = False
     return options
 
 

@@ -7,7 +7,7 @@ codes (see `constants`) and are never variables.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +23,9 @@ _ALIKE = 0.8
 #: Two words that look like values (paths, hosts, `key=value`) make less of a difference than two plain words.
 _VALUE = 0.5
 _VALUE_LIKE = re.compile(r"<\*>|\w[/._=:@-]+\w|^/")
+#: Shapes of equal length and head that are compared with each other; a log with more is random text.
+_CAREFUL = 2000
+_MASKS = 4
 #: Clusters one leaf of the tree holds; beyond, a shape joins the nearest one that has its codes.
 _LEAF = 32
 #: Words that are never variables: codes, and what is done to a resource.
@@ -51,6 +54,37 @@ def merge(shapes: Iterable[Key]) -> Mapping[Key, Words]:
 
 
 def _merge_bucket(keys: Sequence[Key], head: int) -> Mapping[Key, Words]:
+    careful = _merge_carefully(keys[:_CAREFUL], head)
+    if len(keys) <= _CAREFUL:
+        return careful
+    return {**careful, **_merge_quickly(keys[_CAREFUL:], set(careful.values()), head)}
+
+
+def _merge_quickly(keys: Sequence[Key], known: Iterable[Words], head: int) -> Mapping[Key, Words]:
+    """Shapes beyond counting: into a known template that fits word for word, else by their first word and codes."""
+    masks = Counter(tuple(index for index, word in enumerate(words) if word == ANY) for words in known)
+    common = [frozenset(mask) for mask, _ in masks.most_common(_MASKS)]
+    learned = {(mask, _masked(words, mask)): words for words in known for mask in common if mask <= _wild(words)}
+    merged: dict[Key, Words] = {}
+    for key in keys:
+        own = key[1].words
+        tries = (learned.get((mask, _masked(own, mask))) for mask in common)
+        merged[key] = next((found for found in tries if found), None) or (
+            *own[: head + 1],
+            *(word if _FIXED.search(word) else ANY for word in own[head + 1 :]),
+        )
+    return merged
+
+
+def _wild(words: Words) -> frozenset[int]:
+    return frozenset(index for index, word in enumerate(words) if word == ANY)
+
+
+def _masked(words: Words, mask: frozenset[int]) -> Words:
+    return tuple(ANY if index in mask else word for index, word in enumerate(words))
+
+
+def _merge_carefully(keys: Sequence[Key], head: int) -> Mapping[Key, Words]:
     words = {key: key[1].words for key in keys}
     for _ in range(_ROUNDS if len(keys) >= _VALUES else 0):
         holes = _holes(set(words.values()), head)

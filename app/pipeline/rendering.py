@@ -158,9 +158,8 @@ def quotes(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
 def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
     """What became of every line, in one line. The counts of lines add up to the total."""
     labels = _labels(language)
-    kinds = ", ".join(
-        f"{_number(count)} {one_line(kind).replace('_', ' ').lower()}" for kind, count in sorted(coverage.redactions.items())
-    )
+    redacted = sorted(coverage.redactions.items())
+    kinds = ", ".join(f"{_number(count)} {one_line(kind).replace('_', ' ').lower()}" for kind, count in redacted)
     amounts: list[tuple[str, int, Mapping[str, str]]] = [
         ("sent", coverage.lines_sent, {}),
         ("cut", coverage.lines_cut, {}),

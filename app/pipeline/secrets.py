@@ -103,9 +103,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         kind="URL_PASSWORD",
-        trigger=r"://[^\s/@]{0,200}:[^\s/]{1,256}@",
-        finder=r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s:/@'\"<>]{0,128}:[^\s/'\"<>]{1,256}@",
-        pattern=rf"[A-Za-z][A-Za-z0-9+.-]{{1,20}}://[^\s:/@'\"<>]{{0,128}}:{_PLACEHOLDER}(?P<value>[^\s/'\"<>]{{1,256}})@",
+        trigger=r"://[^\s/@:]*:[^\s/]+@",
+        finder=r"[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@'\"<>]*:[^\s/'\"<>]+@",
+        pattern=rf"[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@'\"<>]*:{_PLACEHOLDER}(?P<value>[^\s/'\"<>]+)@",
     ),
     Rule(
         kind="AUTHORIZATION",
@@ -123,7 +123,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         kind="COOKIE",
-        trigger=r"(?i:cookie\W{1,5}[\w.-]{1,64}=)",
+        trigger=r"(?i:(?:set-)?cookie\W{1,5}[\w.-]+=)",
         pattern=rf"(?i)\b(?:set-)?cookie\\?[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}}\\?[\"']?{_PLACEHOLDER}(?P<value>[\w.-]{{1,64}}=[^\"'\\\n]+)",
     ),
     Rule(
@@ -209,9 +209,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         kind="EMAIL",
-        trigger=r"[\w%+-]@[A-Za-z0-9][A-Za-z0-9-]{0,62}\.",
-        finder=r"[\w.%+-]{1,64}@[A-Za-z0-9]",
-        pattern=r"[\w.%+-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}(?![\w-]|\.\w)",
+        trigger=r"[\w%+-]@[A-Za-z0-9][A-Za-z0-9-]*\.",
+        finder=r"[\w.%+-]+@[A-Za-z0-9]",
+        pattern=r"[\w.%+-]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}(?![\w-]|\.\w)",
         reversible=True,
         accept=_mailbox,
     ),

@@ -33,6 +33,8 @@ def make_engine(database: Database) -> Engine:
         max_overflow=database.pool_overflow,
         pool_timeout=database.pool_timeout,
         pool_use_lifo=True,
+        # a statement's values are log bodies: never into an error's text, and with it into our log
+        hide_parameters=True,
         connect_args={
             "application_name": "bifrost",
             "connect_timeout": database.connect_timeout,
@@ -48,7 +50,7 @@ def make_engine(database: Database) -> Engine:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise our errors instead of SQLAlchemy's, and instead of the driver's where SQLAlchemy hands us its connection."""
+    """Raise our errors instead of SQLAlchemy's, or the driver's where we hold its own connection."""
     try:
         yield
     except PoolTimeout as error:

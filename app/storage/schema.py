@@ -1,18 +1,23 @@
-"""The database's schema: forward, backward, and where it stands."""
+"""The database's schema: forward, backward, and where it stands.
+
+Alembic is imported where it migrates: it takes 0.3 s, and every process asks where the schema stands.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from app.domain.ports import Health
 from app.settings import Database
 from app.storage.engine import make_engine, translated
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 #: Two processes that migrate at the same time would each run the same DDL: the second one waits here, and finds
 #: nothing left to do.
@@ -21,12 +26,16 @@ _LOCK = 0x42494652  # "BIFR"
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the schema forward. Safe to run at any time, from any number of processes."""
+    from alembic import command
+
     with _migrating(url) as config:
         command.upgrade(config, revision)
 
 
 def downgrade(url: str, revision: str) -> None:
     """Bring the schema back to `revision` ("base": empty). Data that the older schema has no place for is lost."""
+    from alembic import command
+
     with _migrating(url) as config:
         command.downgrade(config, revision)
 
@@ -42,8 +51,8 @@ def current(url: str) -> str | None:
 
 
 def head() -> str:
-    """The revision this version of Bifrost needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    """The revision this version of Bifrost needs: migrations are numbered, the last one is the newest."""
+    return max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
 def health(engine: Engine, needed: str) -> Health:
@@ -57,7 +66,7 @@ def health(engine: Engine, needed: str) -> Health:
 
 
 @contextmanager
-def _migrating(url: str) -> Iterator[Config]:
+def _migrating(url: str) -> Iterator["Config"]:
     engine = _engine(url)
     try:
         with translated(), engine.connect() as connection:
@@ -77,12 +86,17 @@ def _migrating(url: str) -> Iterator[Config]:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is None:
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[2] / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     return config
 
 

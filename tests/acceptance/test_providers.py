@@ -29,7 +29,10 @@ from tests.support.model_behaviors import (
 from tests.support.model_server import ModelServer
 from tests.support.sample_logs import REFUSED
 from tests.support.stacks import Running, assert_true_to, providers_at, running
+from tests.support.tiny_providers import answer as said
+from tests.support.waiting import until
 
+QUOTING = said(evidence=[{"line": 2, "quote": "Connection refused"}, {"line": 1, "quote": "invented"}])
 PROTOCOLS = {"ollama": "local", "bedrock": "cloud", "openai_compatible": "auto"}
 
 
@@ -45,12 +48,6 @@ def bifrost(models, tmp_path_factory) -> Iterator[Running]:
         yield started
 
 
-def quoting() -> str:
-    from tests.support.tiny_providers import answer as tiny
-
-    return tiny(
-        summary="The database refuses connections.", evidence=[{"line": 2, "quote": "Connection refused"}, {"line": 1, "quote": "invented"}]
-    )
 
 
 #: What the model server does first, and how often it is asked until somebody answers; then it answers well.
@@ -115,7 +112,7 @@ def test_trouble_that_stays_ends_in_the_rules_answer(bifrost, models, provider, 
 
 @pytest.mark.parametrize("provider", PROTOCOLS)
 def test_only_what_stands_in_the_log_is_evidence(bifrost, models, provider):
-    models.script(answer(quoting()))
+    models.script(answer(QUOTING))
     found = bifrost.answered(REFUSED, source=PROTOCOLS[provider])
     assert [(line.line, line.text) for line in found.diagnosis.evidence] == [(2, "Connection refused")]
     assert (found.coverage.evidence_cited, found.coverage.evidence_dropped) == (2, 1)
@@ -140,11 +137,9 @@ def test_cancelling_closes_the_models_connection(bifrost, models, provider):
     before = len(models.requests)
     models.script(endless())
     analysis_id = bifrost.submit(REFUSED, source=PROTOCOLS[provider])
-    from tests.support.waiting import until
-
     until(lambda: len(models.requests) > before, what="the call")
     bifrost.client.cancel(analysis_id)
-    assert bifrost.client.wait(analysis_id, timeout=10).status is Status.CANCELLED
+    assert bifrost.finished(analysis_id, timeout=10).status is Status.CANCELLED
     assert models.requests[before].closed_early.wait(5)
 
 

@@ -74,7 +74,8 @@ def _summary(verdict: Verdict, found: Findings, language: str, text: Words) -> s
         parts.append(text.recovered.format(line=cause.recovered))
     if verdict.consequences:
         parts.append(text.consequences.format(list=_named(verdict.consequences, language, text)))
-    others = [_named(verdict.others, language, text)] if verdict.others else []
+    beside = _worth_telling(verdict)
+    others = [_named(beside, language, text)] if beside else []
     if found.errors:
         first = found.errors[0]
         total = sum(template.count for template in found.errors)
@@ -91,13 +92,13 @@ def _named(findings: Sequence[Finding], language: str, text: Words) -> str:
 
 def _root_cause(verdict: Verdict, language: str, text: Words) -> str:
     cause = verdict.cause
-    parts = [fill(cause.signature.text(language).cause, _fields(cause, text))]
+    parts = [fill(cause.signature.text(language).cause, _fields(cause), text)]
     trace = cause.trace
     if trace is not None and not cause.signature.trace:
         parts.append(text.exception.format(type=trace.type, message=trace.message).rstrip(": ") + ".")
     if trace is not None and trace.where and trace.frame:
         parts.append(text.own_code.format(where=trace.where, line=trace.frame.number))
-    later = [f for f in verdict.consequences if f.first > cause.first]
+    later = [f for f in verdict.consequences if f.exact and f.first > cause.first]
     if later:
         follows = min(later, key=lambda f: f.first)
         parts.append(text.began.format(line=cause.first, time=_time(cause.hits[:1])))
@@ -108,9 +109,9 @@ def _root_cause(verdict: Verdict, language: str, text: Words) -> str:
 
 def _recommendation(verdict: Verdict, language: str, text: Words) -> str:
     cause = verdict.cause
-    steps = [fill(step, _fields(cause, text)) for step in cause.signature.text(language).steps]
-    for other in [f for f in verdict.others if f.recovered is None][:SIDE_STEPS]:
-        step = fill(other.signature.text(language).steps[0], _fields(other, text))
+    steps = [fill(step, _fields(cause), text) for step in cause.signature.text(language).steps]
+    for other in [f for f in _worth_telling(verdict) if f.recovered is None][:SIDE_STEPS]:
+        step = fill(other.signature.text(language).steps[0], _fields(other), text)
         steps.append(text.separately.format(title=_title(other, language, text), step=step))
     return _numbered(steps)
 
@@ -123,23 +124,30 @@ def _evidence(verdict: Verdict) -> list[Quote]:
     trace = decisive.trace or cause.trace
     if trace is not None:
         picked += [_cut(line) for line in (trace.decisive, trace.frame) if line is not None]
-    rest = (*verdict.consequences, *verdict.others)
+    picked += [_cut(hit.line, hit.offset) for hit in cause.details[:1]]
+    rest = (*verdict.consequences, *_worth_telling(verdict))
     picked += [_cut(f.hits[0].line, f.hits[0].offset) for f in rest]
-    picked[6:] = []
-    picked += [_cut(hit.line, hit.offset) for hit in (*reversed(cause.hits[1:]), *cause.hits[1:2])]
+    picked[MAX_EVIDENCE - 2 :] = []
+    picked += [_cut(hit.line, hit.offset) for hit in (*reversed(cause.hits[1:]), *cause.details[1:])]
     return _distinct(picked)
 
 
+def _worth_telling(verdict: Verdict) -> list[Finding]:
+    """Beside a serious problem, trifles are noise."""
+    least = Severity.MEDIUM if verdict.severity.rank >= Severity.HIGH.rank else Severity.LOW
+    return [finding for finding in verdict.others if finding.severity.rank >= least.rank]
+
+
 def _title(finding: Finding, language: str, text: Words) -> str:
-    return fill(finding.signature.text(language).title, _fields(finding, text))
+    return fill(finding.signature.text(language).title, _fields(finding), text)
 
 
-def _fields(finding: Finding, text: Words) -> dict[str, str]:
-    told = {name: values(found, text) for name, found in finding.fields.items()}
-    told |= {"count": str(finding.count), "first": str(finding.first), "last": str(finding.last)}
+def _fields(finding: Finding) -> dict[str, Sequence[str]]:
+    told: dict[str, Sequence[str]] = dict(finding.fields)
+    told |= {"count": [str(finding.count)], "first": [str(finding.first)], "last": [str(finding.last)]}
     trace = finding.trace
     if trace is not None and trace.where:
-        told.setdefault("where", trace.where)
+        told.setdefault("where", [trace.where])
     return told
 
 

@@ -42,6 +42,10 @@ class Escalation(BaseModel):
     count: int = 0
     share: float = 0.0
     company: tuple[str, ...] = Field((), alias="with")
+    #: Surer than usual, too.
+    confidence: float | None = None
+    #: A field that must have a value in common with the company's: the same host.
+    shares: str = ""
     to: Severity
 
 
@@ -55,6 +59,8 @@ class Signature(BaseModel):
     severity: Severity
     confidence: Annotated[float, Field(gt=0, le=1)] = 0.85
     patterns: tuple[str, ...] = ()
+    #: Lines that tell more about it (and fill fields), but are not counted while the patterns above are found.
+    details: tuple[str, ...] = ()
     #: A line that matches one of these is not meant.
     unless: tuple[str, ...] = ()
     meter: Meter | None = None
@@ -71,6 +77,8 @@ class Signature(BaseModel):
     groups: tuple[str, ...] = ()
     #: Signatures, or `@group`s of them, that are its consequences.
     explains: tuple[str, ...] = ()
+    #: Signatures that show the same event from elsewhere: they add their evidence to this one and are not told apart.
+    covers: tuple[str, ...] = ()
     en: Text
     ko: Text
 
@@ -126,9 +134,10 @@ class PatternSet:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A line shows a signature. `offset`: where in the line."""
+    """A line shows a signature. `offset`: where in the line; `detail`: a number if by one of its details, else None."""
 
     signature: Signature
+    detail: int | None
     fields: Mapping[str, str]
     offset: int
 
@@ -142,10 +151,12 @@ class Catalog:
         self.by_id = {signature.id: signature for signature in signatures}
         self.by_meter: dict[str, Signature] = {s.meter: s for s in signatures if s.meter}
         self.by_trace: dict[str, Signature] = {s.trace: s for s in signatures if s.trace}
-        self._owners = tuple((s, True) for s in signatures for _ in s.patterns)
-        self._owners += tuple((s, False) for s in signatures for _ in s.unless)
-        wanted = tuple(p for s in signatures for p in s.patterns)
-        self._patterns = PatternSet(wanted + tuple(p for s in signatures for p in s.unless))
+        owned = [(p, s, None) for s in signatures for p in s.patterns]
+        owned += [(p, s, number) for s in signatures for number, p in enumerate(s.details)]
+        self._owners: list[tuple[Signature, int | None]] = [(s, detail) for _, s, detail in owned]
+        refusals = [(p, s) for s in signatures for p in s.unless]
+        self._refused = [s.id for _, s in refusals]
+        self._patterns = PatternSet(tuple(p for p, *_ in owned) + tuple(p for p, _ in refusals))
         self._harmless = PatternSet(phrases.harmless)
         self._recovery = PatternSet(phrases.recovery)
 
@@ -154,12 +165,13 @@ class Catalog:
         hits = self._patterns.hits(text)
         if not hits or self.harmless(text):
             return []
-        refused = {self._owners[i][0].id for i in hits if not self._owners[i][1]}
+        wanted = len(self._owners)
+        refused = {self._refused[index - wanted] for index in hits if index >= wanted}
         found: dict[str, Match] = {}
-        for index in hits:
-            signature, wanted = self._owners[index]
-            if wanted and signature.id not in refused and signature.id not in found:
-                found[signature.id] = Match(signature, _fields(hits[index].groupdict()), hits[index].start())
+        for index in (index for index in hits if index < wanted):
+            signature, detail = self._owners[index]
+            if signature.id not in refused and signature.id not in found:
+                found[signature.id] = Match(signature, detail, _fields(hits[index].groupdict()), hits[index].start())
         return sorted(found.values(), key=lambda match: -match.signature.weight)
 
     def harmless(self, text: str) -> bool:

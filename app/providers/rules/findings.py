@@ -1,12 +1,12 @@
 """What a log shows: signatures with their counts and lines, and errors that no signature knows."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.domain.diagnoses import Severity
 from app.domain.logs import Level, Line, PreparedLog, Template
-from app.providers.rules.catalog import Catalog, Signature
+from app.providers.rules.catalog import Catalog, Escalation, Signature
 from app.providers.rules.traces import Trace, parse
 from app.providers.rules.traffic import Traffic, measure
 
@@ -16,6 +16,8 @@ RECORD_LINES = 60
 GENERIC_WEIGHT = 35
 #: Passing troubles seen at least this often are not forgiven when they end.
 LASTING_COUNT = 20
+#: Fields that one line of a record lends to what another line of it shows.
+SHARED_FIELDS = frozenset({"path"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,17 +41,20 @@ class Finding:
     #: Line numbers of the first and the last record that show it.
     first: int
     last: int
+    #: Lines that show it, ascending: never empty; and those that only tell more.
     hits: tuple[Hit, ...]
+    details: tuple[Hit, ...]
     #: Values of the match's named groups, the most frequent first.
     fields: Mapping[str, tuple[str, ...]]
     severity: Severity
+    confidence: float
     #: Line number after which it works again; None when nothing tells so.
     recovered: int | None = None
 
     @property
     def trace(self) -> Trace | None:
         """The first stack trace among its records that reaches the reader's own code, else the first one."""
-        traces = [hit.trace for hit in self.hits if hit.trace]
+        traces = [hit.trace for hit in (*self.hits, *self.details) if hit.trace]
         return next((trace for trace in traces if trace.where), traces[0] if traces else None)
 
 
@@ -65,7 +70,7 @@ class Findings:
 
 @dataclass(slots=True)
 class _Tally:
-    """A finding in the making."""
+    """A finding in the making. `detail_counts`: records seen by each of its details."""
 
     signature: Signature
     count: int = 0
@@ -73,10 +78,16 @@ class _Tally:
     first: int = 0
     last: int = 0
     hits: list[Hit] = field(default_factory=list)
+    details: list[Hit] = field(default_factory=list)
+    detail_counts: Counter[int] = field(default_factory=Counter)
     fields: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def add(self, *, count: int, exact: bool, first: int, last: int) -> None:
-        self.count += count
+    @property
+    def total(self) -> int:
+        """Records; when only details were seen, those of the most frequent one: several may tell of one event."""
+        return self.count or max(self.detail_counts.values(), default=0)
+
+    def add_span(self, first: int, last: int, *, exact: bool) -> None:
         self.exact = self.exact and exact
         self.first = min(self.first or first, first)
         self.last = max(self.last, last)
@@ -86,15 +97,19 @@ class _Tally:
             self.fields.setdefault(name, Counter())[value] += weight
 
     def finding(self) -> Finding:
+        decisive = sorted(self.hits or self.details, key=lambda hit: hit.line.number)
+        more = sorted(self.details, key=lambda hit: hit.line.number) if self.hits else []
         return Finding(
             signature=self.signature,
-            count=self.count,
+            count=self.total,
             exact=self.exact,
             first=self.first,
             last=self.last,
-            hits=tuple(sorted(self.hits, key=lambda hit: hit.line.number)),
+            hits=tuple(decisive),
+            details=tuple(more),
             fields={name: tuple(v for v, _ in values.most_common()) for name, values in self.fields.items()},
             severity=self.signature.severity,
+            confidence=self.signature.confidence,
         )
 
 
@@ -111,9 +126,9 @@ def find(log: PreparedLog, catalog: Catalog, check: Callable[[], None]) -> Findi
         elif not _tally(template, catalog, tallies) and not (index in traffic.answers or _harmless(template, catalog)):
             unknown.append(template)
     _tally_traffic(traffic, catalog, tallies)
-    found = {name: tally.finding() for name, tally in tallies.items() if tally.count >= tally.signature.min_count}
+    found = {name: tally.finding() for name, tally in tallies.items() if tally.total >= tally.signature.min_count}
     known = {n: f for n, f in found.items() if not f.signature.only_with or found.keys() & set(f.signature.only_with)}
-    weighed = (_graded(finding, known.keys(), traffic, recoveries) for finding in known.values())
+    weighed = (_graded(finding, known, traffic, recoveries) for finding in known.values())
     return Findings(
         known=tuple(sorted(weighed, key=lambda finding: finding.first)),
         errors=tuple(t for t in unknown if t.level >= Level.ERROR),
@@ -125,48 +140,64 @@ def _harmless(template: Template, catalog: Catalog) -> bool:
     return all(catalog.harmless(record[0].text) for record in template.exemplars)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A signature in one record."""
+
+    signature: Signature
+    hit: Hit
+    fields: Mapping[str, str]
+    detail: int | None = None
+
+
 def _tally(template: Template, catalog: Catalog, tallies: dict[str, _Tally]) -> bool:
     """Count a template's records under the signatures they show. False: they show none."""
-    by_signature: dict[str, list[tuple[Hit, Mapping[str, str]]]] = {}
+    by_signature: dict[str, list[_Shown]] = {}
     for record in template.exemplars:
-        for signature, hit, fields in _read(template, record, catalog):
-            by_signature.setdefault(signature.id, []).append((hit, fields))
-    for name, shown in by_signature.items():
+        for shown in _read(template, record, catalog):
+            by_signature.setdefault(shown.signature.id, []).append(shown)
+    for name, records in by_signature.items():
         tally = tallies.setdefault(name, _Tally(catalog.by_id[name]))
         # every exemplar shows it: so does every record of the template
-        whole = len(shown) == len(template.exemplars)
-        count = template.count if whole else len(shown)
-        numbers = [hit.line.number for hit, _ in shown]
-        first, last = (numbers[0], template.last) if whole else (min(numbers), max(numbers))
-        tally.add(count=count, exact=whole, first=first, last=last)
-        tally.hits += [hit for hit, _ in shown]
-        for _, fields in shown:
-            tally.add_fields(fields, max(1, count // len(shown)))
+        whole = len(records) == len(template.exemplars)
+        count = template.count if whole else len(records)
+        numbers = [shown.hit.line.number for shown in records]
+        tally.add_span(min(numbers), max(template.last, *numbers) if whole else max(numbers), exact=whole)
+        counted = [shown for shown in records if shown.detail is None]
+        if counted:
+            tally.count += count
+        else:
+            tally.detail_counts[records[0].detail or 0] += count
+        tally.hits += [shown.hit for shown in counted]
+        tally.details += [shown.hit for shown in records if shown.detail is not None]
+        for shown in records:
+            tally.add_fields(shown.fields, max(1, count // len(records)))
     return bool(by_signature)
 
 
-def _read(
-    template: Template, record: tuple[Line, ...], catalog: Catalog
-) -> Iterator[tuple[Signature, Hit, Mapping[str, str]]]:
+def _read(template: Template, record: tuple[Line, ...], catalog: Catalog) -> Iterator[_Shown]:
     """What one record shows, each signature once, at its decisive line."""
     quiet_only = Level.DEBUG <= template.level <= Level.INFO
     trace = parse(record) if len(record) > 1 or "panic" in record[0].text else None
-    found: dict[str, tuple[Signature, Hit, Mapping[str, str]]] = {}
+    found: dict[str, _Shown] = {}
     lines = record if len(record) <= 2 * RECORD_LINES else (*record[:RECORD_LINES], *record[-RECORD_LINES:])
     for line in lines:
         for match in catalog.matches(line.text)[:1]:
-            if match.signature.id not in found and (match.signature.quiet or not quiet_only):
+            known = found.get(match.signature.id)
+            better = known is None or (known.detail is not None and match.detail is None)
+            if better and (match.signature.quiet or not quiet_only):
                 hit = Hit(line=line, record=record, offset=match.offset, trace=trace)
-                found[match.signature.id] = (match.signature, hit, match.fields)
+                found[match.signature.id] = _Shown(match.signature, hit, match.fields, match.detail)
     if trace and not quiet_only and trace.kind in catalog.by_trace:
         signature = catalog.by_trace[trace.kind]
         fields = {"type": trace.type, "message": trace.message, "where": trace.where or ""}
         hit = Hit(line=trace.decisive, record=record, trace=trace)
-        found.setdefault(signature.id, (signature, hit, {k: v for k, v in fields.items() if v}))
-    heaviest = max((signature.weight for signature, _, _ in found.values()), default=0)
-    for signature, hit, fields in found.values():
-        if signature.weight == heaviest or signature.weight > GENERIC_WEIGHT:
-            yield signature, hit, fields
+        found.setdefault(signature.id, _Shown(signature, hit, {k: v for k, v in fields.items() if v}))
+    heaviest = max((shown.signature.weight for shown in found.values()), default=0)
+    common = {n: v for shown in found.values() for n, v in shown.fields.items() if n in SHARED_FIELDS}
+    for shown in found.values():
+        if shown.signature.weight == heaviest or shown.signature.weight > GENERIC_WEIGHT:
+            yield replace(shown, fields={**common, **shown.fields})
 
 
 def _tally_traffic(traffic: Traffic, catalog: Catalog, tallies: dict[str, _Tally]) -> None:
@@ -175,7 +206,8 @@ def _tally_traffic(traffic: Traffic, catalog: Catalog, tallies: dict[str, _Tally
         if signature is None:
             continue
         tally = tallies.setdefault(signature.id, _Tally(signature))
-        tally.add(count=answers.count, exact=True, first=answers.first, last=answers.last)
+        tally.count += answers.count
+        tally.add_span(answers.first, answers.last, exact=answers.exact)
         tally.hits += [Hit(line=record[0], record=record) for _, record in answers.samples]
         statuses = ", ".join(f"{n} × {code}" for code, n in answers.statuses.most_common())
         tally.add_fields({"statuses": statuses, "share": _percent(traffic.share(meter)), "requests": str(traffic.requests)}, 1)
@@ -187,18 +219,27 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
-def _graded(finding: Finding, present: Collection[str], traffic: Traffic, recoveries: list[int]) -> Finding:
+def _graded(finding: Finding, found: Mapping[str, Finding], traffic: Traffic, recoveries: list[int]) -> Finding:
     """With the severity that its count and its company give it."""
     signature = finding.signature
     share = traffic.share(signature.meter) if signature.meter else 1.0
-    severity = signature.severity
-    for step in signature.escalate:
-        together = not step.company or any(name in present for name in step.company)
-        if finding.count >= step.count and share >= step.share and together and step.to.rank > severity.rank:
-            severity = step.to
+    steps = [s for s in signature.escalate if finding.count >= s.count and share >= s.share and _together(s, finding, found)]
+    severity = max((signature.severity, *(step.to for step in steps)), key=lambda reached: reached.rank)
+    confidence = max((signature.confidence, *(step.confidence or 0.0 for step in steps)))
+    finding = replace(finding, severity=severity, confidence=confidence)
     after = [line for line in recoveries if line > finding.last]
     if not (signature.transient and after):
-        return replace(finding, severity=severity)
+        return finding
     passed = Severity.LOW if finding.count < LASTING_COUNT else Severity.MEDIUM
-    return replace(finding, recovered=min(after), severity=min(severity, passed, key=lambda s: s.rank))
+    return replace(finding, recovered=min(after), severity=min(severity, passed, key=lambda reached: reached.rank))
 
+
+def _together(step: Escalation, finding: Finding, found: Mapping[str, Finding]) -> bool:
+    """Is one of its company here, with the same value where that is asked for?"""
+    if not step.company:
+        return True
+    company = [found[name] for name in step.company if name in found]
+    if not step.shares:
+        return bool(company)
+    own = set(finding.fields.get(step.shares, ()))
+    return any(own.intersection(other.fields.get(step.shares, ())) for other in company)

@@ -71,7 +71,7 @@ _GRAMMARS = (
         re.compile(
             r"at (?:[\w.@]+/)*(?:java|javax|jakarta|jdk|sun|com\.sun|kotlin|kotlinx|scala|akka|io\.netty|reactor|org\.springframework|org\.apache"
             r"|org\.hibernate|com\.zaxxer|org\.postgresql|com\.mysql|org\.eclipse|io\.undertow|org\.jboss|feign|okhttp3|com\.fasterxml|org\.junit"
-            r"|com\.google|io\.grpc|org\.gradle|lombok|oracle|rx|io\.vertx|org\.flywaydb|liquibase)\."
+            r"|com\.google|io\.grpc|kafka|org\.gradle|lombok|oracle|rx|io\.vertx|org\.flywaydb|liquibase)\."
         ),
         _last,
         _first,

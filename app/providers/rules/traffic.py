@@ -31,6 +31,8 @@ class Answers:
     """Requests that were answered with one kind of status."""
 
     count: int = 0
+    #: False: the count is a lower bound.
+    exact: bool = True
     first: int = 0
     last: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -42,6 +44,7 @@ class Answers:
         self.count += statuses.total()
         self.statuses += statuses
         whole = statuses.total() >= template.count
+        self.exact = self.exact and whole
         first = template.first if whole else records[0][0].number
         self.first = min(self.first or first, first)
         self.last = max(self.last, template.last if whole else records[-1][-1].number)
@@ -68,7 +71,7 @@ class Traffic:
 def measure(templates: Sequence[Template]) -> Traffic:
     """Count the answers of a log's templates.
 
-    A template may stand for several statuses: its records are then shared out as its exemplars are.
+    A template that masks the status stands for several: then only its exemplars are counted, as a lower bound.
     """
     traffic = Traffic()
     for index, template in enumerate(templates):
@@ -80,8 +83,8 @@ def measure(templates: Sequence[Template]) -> Traffic:
         for meter, codes in METERS.items():
             chosen = [(record, code) for record, code in told if code in codes]
             if chosen:
-                part = max(len(chosen), round(template.count * len(chosen) / len(told)))
-                statuses = _shared_out(part, [code for _, code in chosen])
+                kept = _STATUS.search(template.pattern) is not None and len(chosen) == len(told)
+                statuses = Counter({chosen[0][1]: template.count}) if kept else Counter(code for _, code in chosen)
                 traffic.by_meter.setdefault(meter, Answers()).add(template, statuses, [record for record, _ in chosen])
     return traffic
 
@@ -90,10 +93,3 @@ def _status(record: tuple[Line, ...]) -> int | None:
     found = _STATUS.search(record[0].text)
     return int(next(value for value in found.groups() if value)) if found else None
 
-
-def _shared_out(total: int, codes: list[int]) -> Counter[int]:
-    """`total` records among the statuses seen, in the proportion seen; the most frequent takes the rest."""
-    seen = Counter(codes)
-    shares = Counter({code: total * count // len(codes) for code, count in seen.items()})
-    shares[seen.most_common(1)[0][0]] += total - shares.total()
-    return shares

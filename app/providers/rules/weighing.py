@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.diagnoses import Severity
 from app.providers.rules.findings import Finding
@@ -32,6 +32,7 @@ def weigh(findings: Sequence[Finding]) -> Verdict | None:
     """Choose the cause; None when nothing was found."""
     if not findings:
         return None
+    findings = _united(findings)
     roots = [f for f in findings if not any(_explains(other, f) for other in findings)] or list(findings)
     reach = {root.signature.id: _consequences(root, findings) for root in roots}
     ranked = sorted(roots, key=lambda root: _points(root, len(reach[root.signature.id])), reverse=True)
@@ -46,6 +47,27 @@ def weigh(findings: Sequence[Finding]) -> Verdict | None:
         severity=max((f.severity for f in findings), key=lambda severity: severity.rank),
         confidence=_confidence(cause, consequences, ranked[1:], reach),
     )
+
+
+def _united(findings: Sequence[Finding]) -> list[Finding]:
+    """Several views of one event as one finding."""
+    covered = {name for finding in findings for name in finding.signature.covers}
+    united = []
+    for finding in findings:
+        if finding.signature.id in covered:
+            continue
+        views = [other for other in findings if other.signature.id in finding.signature.covers]
+        if views:
+            finding = replace(  # noqa: PLW2901 - the united finding takes the place of its parts
+                finding,
+                first=min(finding.first, *(view.first for view in views)),
+                last=max(finding.last, *(view.last for view in views)),
+                details=(*finding.details, *(hit for view in views for hit in view.hits[:1])),
+                fields={**{k: v for view in views for k, v in view.fields.items()}, **finding.fields},
+                severity=max((finding.severity, *(view.severity for view in views)), key=lambda severity: severity.rank),
+            )
+        united.append(finding)
+    return united
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
@@ -72,7 +94,7 @@ def _points(finding: Finding, explained: int) -> float:
 def _confidence(
     cause: Finding, consequences: Sequence[Finding], rivals: Sequence[Finding], reach: dict[str, list[Finding]]
 ) -> float:
-    confidence = cause.signature.confidence
+    confidence = cause.confidence
     confidence += 0.02 * min(3, len(consequences)) + (0.02 if cause.count >= 3 else 0.0)
     mine = _points(cause, len(consequences))
     near = [r for r in rivals if mine - _points(r, len(reach[r.signature.id])) < RIVAL_POINTS and r.severity.rank > 0]

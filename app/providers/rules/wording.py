@@ -1,11 +1,15 @@
 """The words around a signature's own: counts, places and times, in the languages of a diagnosis."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: `{field}` or `{field|what to say when it is unknown}` in a signature's text.
 FIELD = re.compile(r"\{([a-z_]+)(?:\|([^{}]*))?\}")
+_OPTIONAL = re.compile(r"\[\[(.*?)\]\]")
+_EMPTY = re.compile(r"\s*\([\s,;:]*\)")
+_SPACES = re.compile(r"  +")
+_GAP = re.compile(r" +(?=[,.;:)](?:\s|$))")
 VALUE_CHARS = 160
 #: Values of one field that are told before "and 3 more".
 VALUES_TOLD = 3
@@ -60,7 +64,7 @@ ENGLISH = Words(
     separately="Separately: {title}. {step}",
     more="{values} and {count} more",
     healthy="No issue found in {records} records ({templates} distinct messages, {lines} lines): no error and no known failure.",
-    healthy_warnings="{count} warnings look harmless; the most frequent ({times}): {quote}",
+    healthy_warnings="{count} warning(s) look harmless; the most frequent ({times}): {quote}",
     healthy_cause="Nothing in this log points to a failure.",
     healthy_steps="Nothing to do. If something fails nevertheless, send the log of the time and the component where it fails.",
     warnings_steps=(
@@ -82,7 +86,7 @@ ENGLISH = Words(
         "Compare with a log of a time when it worked: which message is new? Check what was deployed or changed just before.",
         "For an explanation of messages the rules do not know, submit the log again with a model configured.",
     ),
-    also_unknown="{count} × other errors ({quote}, line {line})",
+    also_unknown="{count} error record(s) that no rule knows (first: {quote}, line {line})",
 )
 
 KOREAN = Words(
@@ -134,12 +138,33 @@ def words(language: str) -> Words:
     return WORDS.get(language, ENGLISH)
 
 
-def fill(text: str, fields: Mapping[str, str]) -> str:
-    """Put fields in; one that is unknown becomes its fallback, or nothing."""
-    return FIELD.sub(lambda found: fields.get(found[1]) or found[2] or "", text)
+def fill(text: str, fields: Mapping[str, Sequence[str]], language: Words) -> str:
+    """Put fields in; one that is unknown becomes its fallback, or nothing.
+
+    `[[: {path}]]` is left out when its field is unknown. Between backticks stands a command: it gets one value, not a list.
+    """
+    text = _OPTIONAL.sub(lambda found: found[1] if all(fields.get(name) for name, _ in FIELD.findall(found[1])) else "", text)
+    parts = text.split("`")
+    for index, part in enumerate(parts):
+        command = index % 2 == 1
+        filled = FIELD.sub(lambda found, command=command: _value(found, fields, language, command), part)  # type: ignore[misc] # bound early
+        parts[index] = filled if command else _tidy(filled)
+    return "`".join(parts)
 
 
-def values(told: tuple[str, ...], language: Words) -> str:
+def _value(found: re.Match[str], fields: Mapping[str, Sequence[str]], language: Words, command: bool) -> str:
+    told = fields.get(found[1])
+    if not told:
+        return found[2] or ""
+    return told[0] if command else values(told, language)
+
+
+def _tidy(text: str) -> str:
+    """Without the gaps that empty fields leave."""
+    return _GAP.sub("", _SPACES.sub(" ", _EMPTY.sub("", text)))
+
+
+def values(told: Sequence[str], language: Words) -> str:
     """The values of a field as one text: all of a few, the first ones of many."""
     short = [_short(value, VALUE_CHARS) for value in told[:VALUES_TOLD]]
     joined = ", ".join(short)

@@ -20,6 +20,7 @@ PATH = "/api/v1/analyses"
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nX-API-Key: "
 
 
+TEXT = {"Content-Type": "text/plain"}
 LIMIT = {"BIFROST_LIMITS__MAX_LOG_BYTES": "100000"}
 
 
@@ -79,10 +80,9 @@ def answer_of(connection):
 
 
 def test_a_chunked_body_over_the_limit_is_refused_not_cut(shared, shared_session):
-    headers = {"Content-Type": "text/plain"}
-    assert shared_session.post(shared.url + PATH, data=chunks(2), headers=headers, timeout=20).status_code == 202
+    assert shared_session.post(shared.url + PATH, data=chunks(2), headers=TEXT, timeout=20).status_code == 202
     for count in (3, 100):
-        answer = shared_session.post(shared.url + PATH, data=chunks(count), headers=headers, timeout=20)
+        answer = shared_session.post(shared.url + PATH, data=chunks(count), headers=TEXT, timeout=20)
         assert (answer.status_code, answer.json()["code"]) == (413, "log_too_large")
     # the connection, or a new one, is good for the next
     assert shared_session.get(shared.url + PATH, timeout=20).status_code == 200
@@ -99,15 +99,13 @@ def test_a_refused_body_is_answered_before_it_is_sent_whole(shared, shared_sessi
 
 
 def test_a_connection_that_ends_early_stores_nothing(shared, shared_session):
+    key = shared_session.headers["X-API-Key"]
     before = shared_session.get(shared.url + PATH, timeout=20).json()["items"]
     with shared.connect() as connection:
-        connection.sendall(
-            f"{HEAD}{shared_session.headers['X-API-Key']}\r\nContent-Length: 100\r\n\r\nhalf of".encode()
-        )
+        connection.sendall(f"{HEAD}{key}\r\nX-Request-ID: half\r\nContent-Length: 100\r\n\r\nhalf of".encode())
+    until(lambda: [event for event in shared.said() if event.get("request_id") == "half"])
     with shared.connect() as connection:
-        connection.sendall(
-            f"{HEAD}{shared_session.headers['X-API-Key']}\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n".encode()
-        )
+        connection.sendall(f"{HEAD}{key}\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n".encode())
         assert b"body_unreadable" in answer_of(connection)
     assert shared_session.get(shared.url + PATH, timeout=20).json()["items"] == before
 

@@ -175,7 +175,7 @@ def test_fields_that_are_wrong_are_named(run, logs, server):
     server.refuse(422, "invalid_input", detail="See errors.", errors=[{"field": "model", "message": "Too long."}])
     result = run("submit", logs / "b.log", "--model", "x")
     assert result.exit_code == 2
-    assert "model: Too long." in result.stderr
+    assert "model: Too long (invalid_input)" in result.stderr
 
 
 def test_a_wrong_key_says_where_to_get_one(run, logs, environ):

@@ -176,3 +176,11 @@ def test_metadata_in_a_query_is_checked_as_json(keyed, body):
 def test_what_is_not_json_is_said_with_its_place():
     with pytest.raises(BodyUnreadable, match="line 2 column 3"):
         parse_json(b"{\n  log: 1}")
+
+
+def test_a_body_that_ends_early_is_never_taken_for_whole(keyed, parts):
+    """gunicorn marks its stream as ended by itself, and then nobody else compares."""
+    environ = {"wsgi.input_terminated": True, "CONTENT_LENGTH": "100"}
+    answer = keyed.post(URL, data=b"half of it", content_type="text/plain", environ_overrides=environ)
+    assert (answer.status_code, answer.json["code"]) == (400, "body_unreadable")
+    assert not parts.analyses.submissions
