@@ -17,8 +17,8 @@ broker_url = _loaded.redis.url.get_secret_value()
 broker_connection_retry_on_startup = True
 # None: for ever. The worker outlives any outage.
 broker_connection_max_retries = None
-# The default waits without end for a free connection.
-broker_pool_limit = 4
+# Flower's inspections hold a connection each and wait on one another when there are fewer.
+broker_pool_limit = 20
 broker_transport_options = {
     # A lost message is sent again, so the broker need not remember it: this doubles the throughput.
     "ack_emulation": False,

@@ -24,6 +24,8 @@ from app.supervisor import AlreadyRunning, Child, Supervisor
 READY_SECONDS = 60.0
 #: A web process that answers but is not ready for this long waits for something outside: a model server, usually.
 PATIENCE_SECONDS = 5.0
+#: It has nothing to hand back, only what it saw to write down.
+FLOWER_GRACE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -199,7 +201,7 @@ class Stack:
                 argv=python + command,
                 env=self._environ | ({} if name == "flower" else shared),
                 stop_signal=signal.SIGTERM,
-                grace=grace,
+                grace=FLOWER_GRACE_SECONDS if name == "flower" else grace,
             )
             for name, command in table.items()
         ]

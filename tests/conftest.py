@@ -17,7 +17,7 @@ pytest_plugins = ["tests.support.servers"]
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _plain_tracebacks() -> None:
     """Unconfigured, structlog lets rich draw each traceback with its variables, which takes a second."""
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)

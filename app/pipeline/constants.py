@@ -16,7 +16,7 @@ _MEANINGS = (
     rb"\bHTTP(?: status| code| response)? ?[1-5]\d\d\b",
     rb"(?i:(?:status|code|\berrno|\brc|\bsignal|\bexited with)[\"']?(?:\s?[:=]\s?|\s)[\"'(\[]?-?\d{1,3}\b)",
     rb"\b[45]\d\d (?:Bad|Unauthorized|Forbidden|Not |Method|Request|Conflict|Gone|Too |Internal|Service|Gateway)",
-    rb"(?i:\b(?:returned|exited|exit) [1-9]\d{0,2}\b)|\bError [1-9]\d{0,2}\n",
+    rb"(?i:\b(?:returned|exited|exit) [1-9]\d{0,2}\b)|\bError [1-9]\d{0,2}(?m:$)",
     rb"\(os error \d{1,3}\)|\[Errno -?\d{1,3}\]|\(\d{1,3}: [A-Z]",
     # nothing happened: these must not look like their opposites
     rb"(?i:\b0 (?:\w+ )?(?:error|fail|warning|exception|problem|timeout|retr|drop|loss|lost)\w*)",
@@ -25,7 +25,10 @@ _MEANINGS = (
     rb'"(?:level|severity|priority|PRIORITY|@level|log_level)"\s?:\s?"?\d{1,2}\b',
     rb"(?m:^<\d{1,3}>)",
     # names that end in digits
-    rb"(?i:\b(?:log4j|utf-?8|utf-?16|x86_64|amd64|arm64|ipv[46]|oauth2|sha(?:1|256|512)|md5|tlsv?1\.[0-3]|base64|http2|s3|ec2|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)",
+    (
+        rb"(?i:\b(?:log4j|utf-?8|utf-?16|x86_64|amd64|arm64|ipv[46]|oauth2|sha(?:1|256|512)|md5"
+        rb"|tlsv?1\.[0-3]|base64|http2|s3|ec2|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)"
+    ),
     # error codes of products: ORA-00600, TS2304, E0382, SQLSTATE 23505
     rb"\b(?:ORA-\d{5}|TS\d{4}|CS\d{4}|E\d{4}\]|MY-\d{6}|SQLSTATE[\[ :(=]+[0-9A-Z]{5})\b",
 )

@@ -53,6 +53,8 @@ _SEVERITIES = {
     **dict.fromkeys(("error", "major", "severe", "높음"), Severity.HIGH),
     **dict.fromkeys(("fatal", "emergency", "blocker", "심각", "치명적"), Severity.CRITICAL),
 }
+#: Brackets and whole strings; possessive, so that a string without an end costs no more than its length.
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -96,14 +98,16 @@ def _line(value: object) -> object:
 
 
 def _citation(value: object) -> object:
-    """"17| text", "text" and {"line_number": 17, "text": …} -> {"line": 17, "quote": "text"}."""
+    """A string, with or without a number before it, or other names -> `{"line": 17, "quote": "text"}`."""
     if isinstance(value, str):
         found = re.match(r"\s*(?:\[?(?:line|L)?\s*#?(\d{1,9})\]?\s*[|:]\s?)(.*)", value, re.DOTALL | re.IGNORECASE)
         return {"line": int(found[1]), "quote": found[2]} if found else {"line": 0, "quote": value}
     if isinstance(value, int):
         return {"line": value, "quote": ""}
     if isinstance(value, dict):
-        line = next((value[name] for name in ("line", "line_number", "lineNumber", "number", "lines") if name in value), 0)
+        line = next(
+            (value[name] for name in ("line", "line_number", "lineNumber", "number", "lines") if name in value), 0
+        )
         quote = next((value[name] for name in ("quote", "text", "content", "snippet", "message") if name in value), "")
         return {"line": line[0] if isinstance(line, list) and line else line, "quote": quote}
     return value
@@ -152,18 +156,24 @@ def interpret(text: str) -> Answer:
     value = _load(candidate)
     if not isinstance(value, dict):
         raise AnswerMalformed("The answer is not a JSON object.")
-    inner = next((value[name] for name in ("diagnosis", "answer", "result", "response") if isinstance(value.get(name), dict)), None)
+    inner = next(
+        (value[name] for name in ("diagnosis", "answer", "result", "response") if isinstance(value.get(name), dict)),
+        None,
+    )
     try:
         return Answer.model_validate(value if inner is None or "summary" in value else inner)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors(include_input=False, include_url=False)]
+        problems = [
+            f"{'.'.join(map(str, part['loc']))}: {part['msg']}"
+            for part in error.errors(include_input=False, include_url=False)
+        ]
         raise AnswerMalformed("The answer does not have the form asked for: " + "; ".join(problems[:5])) from None
 
 
 def _without_thinking(text: str) -> str:
     """What follows the model's thoughts, when anything like an answer does."""
     for end in _THOUGHTS:
-        before, found, after = text.rpartition(end)
+        _, found, after = text.rpartition(end)
         if found and "{" in after:
             text = after
     return text
@@ -176,26 +186,16 @@ def _first_object(text: str) -> str | None:
         return None
     named = re.search(r'\{\s*"?\'?(?:summary|root_cause|diagnosis|answer|result|response)\b', text)
     begin = named.start() if named else begin
-    depth, quoted, escaped = 0, False, False
-    for index in range(begin, len(text)):
-        character = text[index]
-        if quoted:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                quoted = False
-        elif character == '"':
-            quoted = True
-        elif character in "{[":
+    depth = 0
+    for bracket in _BRACKETS.finditer(text, begin):
+        if bracket[0] in "{[":
             depth += 1
             if depth > _DEPTH:
                 raise AnswerMalformed("The answer is nested too deeply.")
-        elif character in "}]":
+        elif bracket[0] in "}]":
             depth -= 1
             if depth == 0:
-                return text[begin : index + 1]
+                return text[begin : bracket.end()]
     return text[begin:]
 
 

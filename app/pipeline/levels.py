@@ -23,7 +23,20 @@ WORDS: Mapping[str, Level] = {
 _CHARS = 4000
 _LETTERS = {"d": "debug", "i": "info", "w": "warning", "e": "error", "f": "fatal"}
 #: Names under which JSON and logfmt lines keep their level, likeliest first.
-FIELDS = ("level", "severity", "lvl", "levelname", "loglevel", "log_level", "log.level", "@level", "level_name", "s", "priority", "PRIORITY")
+FIELDS = (
+    "level",
+    "severity",
+    "lvl",
+    "levelname",
+    "loglevel",
+    "log_level",
+    "log.level",
+    "@level",
+    "level_name",
+    "s",
+    "priority",
+    "PRIORITY",
+)
 #: Names of the field with the message itself.
 MESSAGES = ("msg", "message", "@message", "event", "log", "text", "short_message", "MESSAGE")
 
@@ -33,7 +46,10 @@ def _any(*patterns: str) -> re2._Regexp:
     return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
-_UPPER = "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|NOTICE|WARNING|WARN|WRN|ERROR|ERR|SEVERE|FATAL|CRITICAL|CRIT|CRT|ALERT|EMERGENCY|EMERG|PANIC|LOG"
+_UPPER = (
+    "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|NOTICE|WARNING|WARN|WRN|ERROR|ERR|SEVERE|FATAL|CRITICAL|CRIT"
+    "|CRT|ALERT|EMERGENCY|EMERG|PANIC|LOG"
+)
 _LOWER = "trace|debug|info|notice|warning|warn|error|err|severe|fatal|critical|crit|alert|emerg|panic"
 #: A level in capitals among the first words: `2024-05-01 INFO [main]`, `[ERROR]`, `12:00 | WARN |`.
 _CAPITALS = re.compile(rf"(?:^|[\s\[(|<:/,])({_UPPER})(?=$|[\s\])|>\"',:/])")
@@ -53,12 +69,15 @@ _REDIS_MARKS = {".": Level.DEBUG, "-": Level.DEBUG, "*": Level.INFO, "#": Level.
 _LOGCAT = re.compile(r"([VDIWEF])/[\w.]+\s*\(?\s*\d*\)?: ")
 
 _ACCESS = _any(r"HTTP/[123](?:\.\d)?\"? +(?:status: )?([1-5]\d\d)\b")
-_STATUS = _any(r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?|\s)[\"']?([1-5]\d\d)\b")
+_STATUS = _any(
+    r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?"
+    r"|\s)[\"']?([1-5]\d\d)\b"
+)
 
 #: A broken program, whatever level the line claims.
 STRONG = _any(
     r"^panic: |\bpanic: runtime error|^fatal error: |^Traceback \(most recent call last\)",
-    r"\bOut of memory: Kill|\boom-kill|\bOOMKilled\b|\bOutOfMemoryError\b",
+    r"(?i:\bout of memory: kill)|\boom-kill|\bOOMKilled\b|\bOutOfMemoryError\b",
     r"\bsegfault at\b|\b[Ss]egmentation fault\b|\bcore dumped\b",
     r"(?i:\bexit(?:ed)?(?: with)?[ _]?(?:code|status)?[\"']?\s?[:=]?\s?[\"']?(?:-?[1-9]\d{0,2})\b)",
     r"\bstatus=[1-9]\d{0,2}/[A-Z]+",
@@ -68,29 +87,44 @@ STRONG = _any(
     r"^E {3,}\S*(?:Error|Exception)",
 )
 _CRITICAL = _any(
-    r"^panic: |\bpanic: runtime error|\bOut of memory: Kill|\boom-kill|\bOOMKilled\b|\bOutOfMemoryError\b|\bCrashLoopBackOff\b"
+    r"^panic: |\bpanic: runtime error|(?i:\bout of memory: kill)|\boom-kill|\bOOMKilled\b"
+    r"|\bOutOfMemoryError\b|\bCrashLoopBackOff\b"
     r"|\bkernel panic\b|(?i:\bno space left on device)|(?i:\bdata corruption\b)"
 )
 #: An exception by its name, or a word for failure.
 _ERRORS = _any(
     r"\b[A-Z]\w*(?:Error|Exception)\b"
-    r"|(?i:\b(?:error|errors|exception|fatal|failure|failed|fails|crash(?:ed|ing)?|corrupt(?:ed|ion)?|abort(?:ed|ing)?"
+    r"|(?i:\b(?:error|errors|exception|fatal|failures?|failed|fails|crash(?:ed|ing)?|corrupt(?:ed|ion)?"
+    r"|abort(?:ed|ing)?"
     r"|unable to|cannot|can't|could not|couldn't|unreachable|refused|no space left|not permitted|permission denied"
     r"|undefined reference|no such file|command not found|killed|deadlock|exited abnormally)\b)"
 )
 _WARNINGS = _any(
-    r"(?i:\b(?:warn(?:ing)?s?|deprecat\w+|retry(?:ing)?|retries|time[ds]?[ -]?out|timeout|denied|invalid|unauthori[sz]ed|forbidden|reject(?:ed|ing)?"
-    r"|dropp?(?:ed|ing)|throttl\w+|rate.?limit\w*|slow|unhealthy|back-?off|break-in|did not receive|disconnected|unexpected)\b)"
+    r"(?i:\b(?:warn(?:ing)?s?|deprecat\w+|retry(?:ing)?|retries|time[ds]?[ -]?out|timeout|denied"
+    r"|invalid|unauthori[sz]ed|forbidden|reject(?:ed|ing)?"
+    r"|dropp?(?:ed|ing)|throttl\w+|rate.?limit\w*|slow|unhealthy|back-?off|break-in|did not receive"
+    r"|disconnected|unexpected)\b)"
 )
 #: Failures to log in: normal on the open internet one by one, so no errors; many of them are a finding of their own.
-_LOGIN = _any(r"(?i)\b(?:authentication failures?|failed (?:password|publickey|none|keyboard)|failed login|login failed|invalid user|illegal user|user unknown|kerberos authentication failed|authentication failed from|break-in attempt)\b")
+_LOGIN = _any(
+    r"(?i)\b(?:authentication failures?|failed (?:password|publickey|none|keyboard)|failed login"
+    r"|login failed|invalid user|illegal user|user unknown|kerberos authentication failed"
+    r"|authentication failed from|break-in attempt)\b"
+)
 #: Not a failure though it names one.
 _BENIGN = _any(
-    r"(?i)\b(?:0|no|zero|without(?: any)?|not an?) (?:\w+ )?(?:errors?|failures?|failed|exceptions?|warnings?|problems?|fails?|crash\w*)\b"
-    r"|\b\w*(?:errors?|failures?|failed|fails?|warnings?|exceptions?|timeouts?|killed|retries|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]|\{\}|,|;|$)"
-    r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count|handl\w+|logs?|pages?|codes?|reporting|tracking|boundary|polic\w+|threshold|budget|limit|interval|period|injection|listener|filter)\w*"
-    r"|--\w*(?:error|fail|warn|timeout)[\w=-]*|\b(?:timeout|time_out)[\w\"']*\s?[:=]\s?[\"']?\d|\b(?:error|exception|failure) (?:class|type)e?s? (?:loaded|registered)|\bexception support\b"
-    r"|\b(?:recovered from|cleared|resolved|fixed|handled|ignor\w+) (?:\w+ )?(?:errors?|failures?|exceptions?)|\bfail-?(?:over|safe|fast)\w*"
+    r"(?i)\b(?:0|no|zero|without(?: any)?|not an?) (?:\w+ )?(?:errors?|failures?|failed|exceptions?"
+    r"|warnings?|problems?|fails?|crash\w*)\b"
+    r"|\b\w*(?:errors?|failures?|failed|fails?|warnings?|exceptions?|timeouts?|killed|retries"
+    r"|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]"
+    r"|\{\}|,|;|$)"
+    r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count"
+    r"|handl\w+|logs?|pages?|codes?|reporting|tracking|boundary|polic\w+|threshold|budget|limit"
+    r"|interval|period|injection|listener|filter)\w*"
+    r"|--\w*(?:error|fail|warn|timeout)[\w=-]*|\b(?:timeout|time_out)[\w\"']*\s?[:=]\s?[\"']?\d"
+    r"|\b(?:error|exception|failure) (?:class|type)e?s? (?:loaded|registered)|\bexception support\b"
+    r"|\b(?:recovered from|cleared|resolved|fixed|handled|ignor\w+) (?:\w+ )?(?:errors?|failures?"
+    r"|exceptions?)|\bfail-?(?:over|safe|fast)\w*"
 )
 
 
@@ -142,7 +176,9 @@ def _from_fields(fields: Mapping[str, object]) -> tuple[Level | None, str]:
     if claimed is None and isinstance(nested, dict):
         claimed = _named("level", nested.get("level"))
     shown = [str(fields[name]) for name in MESSAGES if isinstance(fields.get(name), str)]
-    shown += [f"{name}={value}" for name, value in fields.items() if name not in MESSAGES and isinstance(value, str | int)]
+    shown += [
+        f"{name}={value}" for name, value in fields.items() if name not in MESSAGES and isinstance(value, str | int)
+    ]
     return claimed, " ".join(shown)[:2000]
 
 
@@ -157,7 +193,16 @@ def _named(name: str, value: object) -> Level | None:
         return None
     number = int(text)
     if number <= 7 and name.lower() in ("priority", "level", "severity"):
-        return (Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO, Level.DEBUG)[number]
+        return (
+            Level.CRITICAL,
+            Level.CRITICAL,
+            Level.CRITICAL,
+            Level.ERROR,
+            Level.WARNING,
+            Level.INFO,
+            Level.INFO,
+            Level.DEBUG,
+        )[number]
     return Level(min(max(number // 10 * 10, 10), 60) - 10) if number > 10 else Level.DEBUG
 
 

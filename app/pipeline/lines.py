@@ -1,6 +1,6 @@
-"""Text to physical lines: what can be displayed, numbered as in the log that was sent.
+r"""Text to physical lines: what can be displayed, numbered as in the log that was sent.
 
-Lines end at `\\n` alone (a `\\r` before it belongs to it). `str.splitlines` would also end them at U+2028, form feeds
+Lines end at `\n` alone (a `\r` before it belongs to it). `str.splitlines` would also end them at U+2028, form feeds
 and others, and the numbers would no longer be those of an editor, `sed` or `grep -n`.
 """
 
@@ -18,7 +18,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]*(?:\x07
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 #: The same as UTF-8: re2 finds out at memory speed that there is none.
 _CONTROL_BYTES = (
-    rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xef\xbb\xbf|\xf3\xa0[\x80\x81]"
+    rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+    rb"|\xef\xbb\xbf|\xf3\xa0[\x80\x81]"
 )
 #: Those that separate become a space; the others vanish.
 _SPACES = frozenset("\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
@@ -38,7 +39,7 @@ _HAS_CONTROL = re2.compile(_CONTROL_BYTES, latin1())
 
 
 def split(text: str) -> list[str]:
-    """Lines without their ends. The newline that ends the log begins no further line: "a\\n" is one line."""
+    """Lines without their ends. The newline that ends the log begins no further line."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").removesuffix("\r")
     if _HAS_CONTROL.search(text.encode()):

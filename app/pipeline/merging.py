@@ -1,4 +1,4 @@
-"""Which shapes are one template: a word that takes many values is a variable, and long shapes that differ little are alike.
+"""Which shapes are one template: words of many values are variables, long shapes that differ little are alike.
 
 Two passes over distinct shapes. The first counts: where four or more shapes differ in one word only, that word is a
 variable. The second follows Drain (He et al., "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS
@@ -68,11 +68,9 @@ def _merge_quickly(keys: Sequence[Key], known: Iterable[Words], head: int) -> Ma
     merged: dict[Key, Words] = {}
     for key in keys:
         own = key[1].words
+        coarse = (*own[: head + 1], *(word if _FIXED.search(word) else ANY for word in own[head + 1 :]))
         tries = (learned.get((mask, _masked(own, mask))) for mask in common)
-        merged[key] = next((found for found in tries if found), None) or (
-            *own[: head + 1],
-            *(word if _FIXED.search(word) else ANY for word in own[head + 1 :]),
-        )
+        merged[key] = next((found for found in tries if found), coarse)
     return merged
 
 

@@ -36,7 +36,9 @@ def build_prompt(  # noqa: PLR0913 — the fields of one question, all by name
     coverage = prepared.coverage
     instructions = _instructions(coverage.token_budget)
     system = instructions[language if language in instructions else Language.EN]
-    frame = _frame((analysis_type, service_name, environment), (coverage.lines_total, coverage.lines_sent, coverage.records))
+    frame = _frame(
+        (analysis_type, service_name, environment), (coverage.lines_total, coverage.lines_sent, coverage.records)
+    )
     content = f"{frame}\n{layout.body(prepared.shown, rows(prepared))}"
     return Prompt(
         system=system,

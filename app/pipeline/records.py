@@ -23,14 +23,18 @@ LONGEST = 200
 
 _CAUSE = re.compile(r"\s*(?:Caused by: |Suppressed: |\[cause\]: )")
 _FRAME = re.compile(
-    r"\s*at \S+\s?\(|\s+at |\s*\.\.\. \d+ (?:more|common frames)|\s*File \"|\s*from \S+:\d+:in |\s*#\d+ +|\s*--- End of |created by \S+\(?"
+    r"\s*at \S+\s?\(|\s+at |\s*\.\.\. \d+ (?:more|common frames)|\s*File \"|\s*from \S+:\d+:in "
+    r"|\s*#\d+ +|\s*--- End of |created by \S+\(?"
     r"|\s*\^+\s*$|[)\]}]+[,;]?\s*$|\s*\d+: +0x[0-9a-f]+ - "
 )
-_JOINER = re.compile(r"goroutine \d+ \[|During handling of the above exception|The above exception was the direct cause|\[signal SIG")
+_JOINER = re.compile(
+    r"goroutine \d+ \[|During handling of the above exception|The above exception was the direct cause|\[signal SIG"
+)
 _TRACEBACK = re.compile(r"(?:\s*[|+-]+ )?(?:Exception Group )?Traceback \(most recent call last\):")
 _EXCEPTION = re.compile(
     r"(?:Exception in thread \"[^\"]*\" |Uncaught |Unhandled )?"
-    r"(?:[A-Za-z_$][\w$]*\.){0,12}[A-Z_a-z$][\w$]*(?:Error|Exception|Exit|Interrupt|Timeout|Throwable|Failure|Fault|Warning)(?: \[\w+\])?(?::(?:\s|$)|\s*$)"
+    r"(?:[A-Za-z_$][\w$]*\.){0,12}[A-Z_a-z$][\w$]*(?:Error|Exception|Exit|Interrupt|Timeout|Throwable"
+    r"|Failure|Fault|Warning)(?: \[\w+\])?(?::(?:\s|$)|\s*$)"
 )
 _PANIC = re.compile(r"panic: |fatal error: |thread '[^']*' panicked at ")
 _GO_FRAME = re.compile(r"[\w./*()-]{1,200}\([^)\s]{0,80}(?:, [^)\s]{0,80}){0,12}\)$|exit status \d+$")
@@ -39,9 +43,13 @@ _PYTHON = "t(?:i*[xpP]?(?:b{0,2}jb{0,2}(?:ti*[xpP]?)?)*)"
 _GO = "k[igj]*(?:b{1,2}j[igj]*)*"
 _JAVA = "x(?:[ic]+|b{1,2}j[ig]*)+"
 #: Records of more than one line, in a log whose records begin with a time …
-_WITH_TIMES = re.compile(f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|(?:b{{1,2}}j)?[xcigjp])+|h[ip]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode())
+_WITH_TIMES = re.compile(
+    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|(?:b{{1,2}}j)?[xcigjp])+|h[ip]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode()
+)
 #: … and in one of plain lines, where only indentation and stack traces tell.
-_WITHOUT_TIMES = re.compile(f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|[xcig])+|h[ic]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode())
+_WITHOUT_TIMES = re.compile(
+    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|[xcig])+|h[ic]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode()
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,24 +100,25 @@ def spans(letters: bytes, faces: Sequence[Face], of_line: Sequence[int]) -> list
     return found
 
 
+#: What lines without a time of their own are, the first that fits.
+_LETTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("c", _CAUSE),
+    ("t", _TRACEBACK),
+    ("j", _JOINER),
+    ("b", re.compile(r"\s*$")),
+    ("i", _FRAME),
+    ("i", re.compile(r"\s")),
+    ("x", _EXCEPTION),
+    ("g", _GO_FRAME),
+    ("k", _PANIC),
+)
+
+
 def _letter(line: Unwrapped, level: Level) -> str:
-    payload, loud = line.payload, level >= Level.WARNING
+    loud = level >= Level.WARNING
     if line.headed:
         return "H" if loud else "h"
-    for letter, pattern in (("c", _CAUSE), ("t", _TRACEBACK), ("j", _JOINER)):
-        if pattern.match(payload):
-            return letter
-    if not payload.strip():
-        return "b"
-    if _FRAME.match(payload) or payload[0].isspace():
-        return "i"
-    if _EXCEPTION.match(payload):
-        return "x"
-    if _GO_FRAME.match(payload):
-        return "g"
-    if _PANIC.match(payload):
-        return "k"
-    return "P" if loud else "p"
+    return next((letter for letter, pattern in _LETTERS if pattern.match(line.payload)), "P" if loud else "p")
 
 
 def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds: tuple[int, int]) -> Span:
@@ -117,7 +126,6 @@ def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds:
     word = letters[start:stop]
     telling = _telling(word)
     head = faces[of_line[start]].level
-    levels = [faces[number].level for number in dict.fromkeys(of_line[start:stop])]
     plain = word[0] not in b"hH"
     # a plain head claims nothing: the loudest of its lines does
     level = max(faces[number].level for number in dict.fromkeys(of_line[start:stop])) if plain else head

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
-
 def _bytes(text: str) -> str:
     return text.encode().decode("latin-1")
 
@@ -18,11 +17,14 @@ def _bytes(text: str) -> str:
 _PLACEHOLDER = r"(?!<[A-Z][A-Z0-9_]{1,30}_\d{1,9}>)"
 #: Names of fields that hold secrets; what precedes them in the same word does not matter: `DB_PASSWORD`, `accessToken`.
 _SECRET_NAME = (
-    r"pass(?:word|wd|phrase|code)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|api[_-]?key|access[_-]?key(?![_-]?id)|private[_-]?key|signing[_-]?key"
-    r"|encryption[_-]?key|account[_-]?key|credentials?|(?:auth|access|refresh|id|session|bearer|csrf|xsrf|api|bot|deploy|personal|security|x-auth)?[_-]?token"
-    r"|session[_-]?key|jsessionid|phpsessid|client[_-]?secret|otp|"
-    + _bytes("비밀번호|암호")
+    r"pass(?:word|wd|phrase|code)|pwd|secret(?:[_-]?access)?(?:[_-]?key)?|api[_-]?key"
+    r"|access[_-]?key(?![_-]?id)|private[_-]?key|signing[_-]?key"
+    r"|encryption[_-]?key|account[_-]?key|credentials?|(?:auth|access|refresh|id|session|bearer|csrf"
+    r"|xsrf|api|bot|deploy|personal|security|x-auth)?[_-]?token"
+    r"|session[_-]?key|jsessionid|phpsessid|client[_-]?secret|otp|" + _bytes("비밀번호|암호")
 )
+#: A value without quotes.
+_BARE = r"""[^\s"'\\,;&|<>()\[\]{}][^\s"'\\,;&|<>)\]}]*"""
 #: Those that people write in prose, too: `password: letmein` at the end of a line.
 _SAID = r"password|passwd|passphrase|pwd|secret|" + _bytes("비밀번호|암호")
 
@@ -52,7 +54,11 @@ def _luhn(value: str) -> bool:
 
 def _opaque(value: str) -> bool:
     """Random rather than a word: `Bearer authentication failed` names no token."""
-    return len(value) >= 16 and bool(re.search(r"[\d_=+/.-]|[a-z][A-Z]", value)) and not re.fullmatch(r"[a-z]+(?:[-_.][a-z]+)*\.?", value)
+    return (
+        len(value) >= 16
+        and bool(re.search(r"[\d_=+/.-]|[a-z][A-Z]", value))
+        and not re.fullmatch(r"[a-z]+(?:[-_.][a-z]+)*\.?", value)
+    )
 
 
 _SCHEMES = frozenset(("bearer", "basic", "token", "digest", "negotiate", "apikey", "aws4-hmac-sha256"))
@@ -69,18 +75,30 @@ def _bearer(value: str) -> bool:
 
 #: What people write where a value is missing or already hidden.
 _ABSENT = re.compile(
-    r"(?i)null|none|nil|undefined|incorrect|wrong|mismatch|changed|failed|error|ok|true|false|yes|no|empty|unset|missing|invalid|expired|required|redacted|hidden|masked|n/?a|not|is|was|the|for|and|or|unknown"
-    r"|\[?(?:redacted|filtered|hidden|masked|protected)\]?|[*x.•#-]+|\$\{?[\w.:-]*\}?|%\w|<[\w .:-]*>?|\{+[\w .]*\}*|\(.*"
+    r"(?i)null|none|nil|undefined|incorrect|wrong|mismatch|changed|failed|error|ok|true|false|yes|no"
+    r"|empty|unset|missing|invalid|expired|required|redacted|hidden|masked|n/?a|not|is|was|the|for"
+    r"|and|or|unknown"
+    r"|\[?(?:redacted|filtered|hidden|masked|protected)\]?|[*x.•#-]+|\$\{?[\w.:-]*\}?|%\w"
+    r"|<[\w .:-]*>?|\{+[\w .]*\}*|\(.*"
 )
 
 
+#: A path names where a secret lies (`password_file`), or is a working directory (`PWD=/home/app`).
+_PATH = re.compile(r"/|/(?:home|root|usr|var|run|etc|opt|tmp|app|srv|mnt|data|workspace|builds?|github)(?:/[\w.@+-]*)*")
+
+
 def _present(value: str) -> bool:
-    return not _ABSENT.fullmatch(value)
+    return not (_ABSENT.fullmatch(value) or _PATH.fullmatch(value))
 
 
 def _likely(value: str) -> bool:
     """A value after `name: ` in prose: words are rather a sentence that goes on."""
-    return _present(value) and len(value) >= 4 and bool(re.search(r"\d", value)) and not re.fullmatch(r"\d{1,5}[,.;]?", value)
+    return (
+        _present(value)
+        and len(value) >= 4
+        and bool(re.search(r"\d", value))
+        and not re.fullmatch(r"\d{1,5}[,.;]?", value)
+    )
 
 
 def _numbered(value: str) -> bool:
@@ -92,14 +110,42 @@ def _mailbox(value: str) -> bool:
     return value.rpartition(".")[2].lower() not in _NO_TLD
 
 
-_NO_TLD = frozenset("service socket target slice scope mount timer device swap path png jpg jpeg gif svg js ts css java py go rb".split())
+_NO_TLD = frozenset(
+    (
+        "service",
+        "socket",
+        "target",
+        "slice",
+        "scope",
+        "mount",
+        "timer",
+        "device",
+        "swap",
+        "path",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "js",
+        "ts",
+        "css",
+        "java",
+        "py",
+        "go",
+        "rb",
+    )
+)
 
 RULES: tuple[Rule, ...] = (
     Rule(
         kind="PRIVATE_KEY",
         trigger=r"PRIVATE KEY-----",
         finder=r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----",
-        pattern=r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:[^-\"'\n]|-(?!----))*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?",
+        pattern=(
+            r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?:[^-\"'\n]"
+            r"|-(?!----))*(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?"
+        ),
     ),
     Rule(
         kind="URL_PASSWORD",
@@ -111,7 +157,9 @@ RULES: tuple[Rule, ...] = (
         kind="AUTHORIZATION",
         trigger=r"(?i:authorization\W{1,6}\w)",
         pattern=(
-            rf"(?i)authorization\\?[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}\\?[\"']?(?:(?:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)\s+)?{_PLACEHOLDER}(?P<value>[^\s\"'\\,;<>]{{6,}}(?:,\s?\w+=[^\s,]+)*)"
+            rf"(?i)authorization\\?[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}\\?[\"']?(?:(?:bearer|basic|token|digest"
+            rf"|negotiate|apikey"
+            rf"|aws4-hmac-sha256)\s+)?{_PLACEHOLDER}(?P<value>[^\s\"'\\,;<>]{{6,}}(?:,\s?\w+=[^\s,]+)*)"
         ),
         accept=_credential,
     ),
@@ -124,7 +172,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="COOKIE",
         trigger=r"(?i:(?:set-)?cookie\W{1,5}[\w.-]+=)",
-        pattern=rf"(?i)\b(?:set-)?cookie\\?[\"']?[ \t]{{0,2}}[:=][ \t]{{0,2}}\\?[\"']?{_PLACEHOLDER}(?P<value>[\w.-]{{1,64}}=[^\"'\\\n]+)",
+        pattern=(
+            r"(?i)\b(?:set-)?cookie\\?[\"']?[ \t]{0,2}[:=][ \t]{0,2}\\?[\"']?"
+            rf"{_PLACEHOLDER}(?P<value>[\w.-]{{1,64}}=[^\"'\\\n]+)"
+        ),
     ),
     Rule(
         kind="JWT",
@@ -150,7 +201,8 @@ RULES: tuple[Rule, ...] = (
         kind="SLACK_TOKEN",
         trigger=r"xox[abceoprs]-\w|xapp-\d|hooks\.slack\.com/\w",
         pattern=(
-            r"(?<![A-Za-z0-9])xox[abceoprs]-[\w-]{10,255}|(?<![A-Za-z0-9])xapp-\d-[\w-]{10,255}|hooks\.slack\.com/(?P<value>(?:services|workflows|triggers)/[\w/-]{10,255})"
+            r"(?<![A-Za-z0-9])xox[abceoprs]-[\w-]{10,255}|(?<![A-Za-z0-9])xapp-\d-[\w-]{10,255}"
+            r"|hooks\.slack\.com/(?P<value>(?:services|workflows|triggers)/[\w/-]{10,255})"
         ),
     ),
     Rule(
@@ -165,26 +217,34 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         kind="API_TOKEN",
-        trigger=r"\bsk-[\w-]{20}|npm_[A-Za-z0-9]{30}|pypi-[\w-]{40}|hf_[A-Za-z0-9]{30}|SG\.[\w-]{16,}\.|do[opr]_v1_[a-f0-9]{32}|bf_\w{4,}_\w{16}|\bSK[0-9a-f]{32}|dckr_pat_\w|hv[sb]\.[\w-]{20}",
+        trigger=(
+            r"\bsk-[\w-]{20}|npm_[A-Za-z0-9]{30}|pypi-[\w-]{40}|hf_[A-Za-z0-9]{30}|SG\.[\w-]{16,}\."
+            r"|do[opr]_v1_[a-f0-9]{32}|bf_\w{4,}_\w{16}|\bSK[0-9a-f]{32}|dckr_pat_\w|hv[sb]\.[\w-]{20}"
+        ),
         pattern=(
-            r"(?<![A-Za-z0-9])(?:sk-[\w-]{20,255}|npm_[A-Za-z0-9]{30,64}|pypi-[\w-]{40,255}|hf_[A-Za-z0-9]{30,64}|SG\.[\w-]{16,64}\.[\w-]{16,128}"
-            r"|do[opr]_v1_[a-f0-9]{32,64}|bf_[A-Za-z0-9]{4,32}_[\w-]{16,128}|SK[0-9a-f]{32}|dckr_pat_[\w-]{20,64}|hv[sb]\.[\w-]{20,255})"
+            r"(?<![A-Za-z0-9])(?:sk-[\w-]{20,255}|npm_[A-Za-z0-9]{30,64}|pypi-[\w-]{40,255}"
+            r"|hf_[A-Za-z0-9]{30,64}|SG\.[\w-]{16,64}\.[\w-]{16,128}"
+            r"|do[opr]_v1_[a-f0-9]{32,64}|bf_[A-Za-z0-9]{4,32}_[\w-]{16,128}|SK[0-9a-f]{32}"
+            r"|dckr_pat_[\w-]{20,64}|hv[sb]\.[\w-]{20,255})"
         ),
         accept=_numbered,
     ),
     Rule(
         kind="SECRET",
-        trigger=rf"(?i:(?:{_SECRET_NAME.replace('(?![_-]?id)', '')})\d{{0,3}}[\"'\\]{{0,3}}[ \t]{{0,3}}(?:=|:)[ \t]{{0,3}}[^\s=:])",
+        trigger=(
+            rf"(?i:(?:{_SECRET_NAME.replace('(?![_-]?id)', '')})\d{{0,3}}[\"'\\]{{0,3}}[ \t]{{0,3}}(?:="
+            rf"|:)[ \t]{{0,3}}[^\s=:])"
+        ),
         pattern=(
             rf"""(?ix)(?:{_SECRET_NAME})\d{{0,3}}(?:
                   (?P<quoted>\\?["'])?[ \t]{{0,3}}(?:=>|:=|=|:)[ \t]{{0,3}}(?:
-                      \\" {_PLACEHOLDER}(?P<escaped>[^"\\\n]{{1,4096}})
-                    | "  {_PLACEHOLDER}(?P<double>(?:[^"\\\n]|\\.){{1,4096}})
-                    | '  {_PLACEHOLDER}(?P<single>(?:[^'\\\n]|\\.){{1,4096}})
+                      \\" {_PLACEHOLDER}(?P<escaped>[^"\\\n]+)
+                    | "  {_PLACEHOLDER}(?P<double>(?:[^"\\\n]|\\.)+)
+                    | '  {_PLACEHOLDER}(?P<single>(?:[^'\\\n]|\\.)+)
                   )
-                | (?:\\?["'])?\s?(?:=>|:=|=){_PLACEHOLDER}(?P<value>[^\s"'\\,;&|<>()\[\]{{}}][^\s"'\\,;&|<>)\]}}]{{0,4095}})
-                | :{_PLACEHOLDER}(?P<tight>[^\s"'\\,;:&|<>()\[\]{{}}][^\s"'\\,;&|<>)\]}}]{{0,4095}})
-                | :[ \t]{{1,3}}{_PLACEHOLDER}(?P<prose>[^\s"'\\,;&|<>()\[\]{{}}][^\s"'\\,;&|<>)\]}}]{{0,4095}})
+                | (?:\\?["'])?\s?(?:=>|:=|=){_PLACEHOLDER}(?P<value>{_BARE})
+                | :{_PLACEHOLDER}(?P<tight>(?!:){_BARE})
+                | :[ \t]{{1,3}}{_PLACEHOLDER}(?P<prose>{_BARE})
             )"""
         ),
         accept=_present,
@@ -193,17 +253,18 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="SECRET",
         trigger=rf"(?i:(?:{_SAID})\d{{0,3}}[ \t]{{0,2}}:[ \t]{{1,3}}\S+[ \t]*(?:\n|$))",
-        pattern=(
-            rf"(?i)(?:{_SAID})\d{{0,3}}[ \t]{{0,2}}:[ \t]{{1,3}}{_PLACEHOLDER}(?P<value>[^\s\"'<]{{3,}})[ \t]*$"
-        ),
+        pattern=(rf"(?i)(?:{_SAID})\d{{0,3}}[ \t]{{0,2}}:[ \t]{{1,3}}{_PLACEHOLDER}(?P<value>[^\s\"'<]{{3,}})[ \t]*$"),
         accept=_present,
     ),
     Rule(
         kind="SECRET",
-        trigger=r"(?i:--?(?:password|passwd|token|secret|api-key|access-key|client-secret|auth-token) [^\s-])|(?i:identified by ['\"])",
+        trigger=(
+            r"(?i:--?(?:[\w-]*-)?(?:password|passwd|token|secret|api-key|access-key) {1,2}['\"]?[^\s-])"
+            r"|(?i:identified by ['\"])"
+        ),
         pattern=(
-            rf"(?i)--?(?:[\w-]{{0,24}}-)?(?:password|passwd|token|secret|api-key|access-key) {{1,2}}['\"]?{_PLACEHOLDER}(?P<value>[^\s'\"-][^\s'\"]{{0,512}})"
-            rf"|identified by ['\"]{_PLACEHOLDER}(?P<single>[^'\"\n]{{1,512}})"
+            r"(?i)(?<![\w-])--?(?:[\w-]*-)?(?:password|passwd|token|secret|api-key|access-key) {1,2}['\"]?"
+            rf"{_PLACEHOLDER}(?P<value>[^\s'\"=:-][^\s'\"]*)|identified by ['\"]{_PLACEHOLDER}(?P<single>[^'\"\n]+)"
         ),
         accept=_present,
     ),
@@ -222,17 +283,27 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         kind="CARD",
-        trigger=r"\b(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)|35\d\d)[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b|\b3[47]\d\d[ -]?\d{6}[ -]?\d{5}\b",
+        trigger=(
+            r"\b(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)|35\d\d)[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b"
+            r"|\b3[47]\d\d[ -]?\d{6}[ -]?\d{5}\b"
+        ),
         pattern=(
-            r"(?<![\w./:-])(?:(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)|35\d\d)(?P<gap>[ -]?)\d{4}(?P=gap)\d{4}(?P=gap)\d{4}|3[47]\d\d(?P<space>[ -]?)\d{6}(?P=space)\d{5})(?![\w/:-]|\.\d)"
+            r"(?<![\w./:-])(?:(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)"
+            r"|35\d\d)(?P<gap>[ -]?)\d{4}(?P=gap)\d{4}(?P=gap)\d{4}"
+            r"|3[47]\d\d(?P<space>[ -]?)\d{6}(?P=space)\d{5})(?![\w/:-]|\.\d)"
         ),
         accept=_luhn,
     ),
     Rule(
         kind="PHONE",
-        trigger=r"\b01[016789]-\d{3,4}-\d{4}\b|\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}\b|\(\d{3}\) \d{3}-\d{4}\b",
+        trigger=(
+            r"\b01[016789]-\d{3,4}-\d{4}\b|\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}\b"
+            r"|\(\d{3}\) \d{3}-\d{4}\b"
+        ),
         pattern=(
-            r"(?<![\w-])01[016789]-\d{3,4}-\d{4}(?![\w-])|(?<!\w)\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}(?![\w-])|(?<!\w)\(\d{3}\) \d{3}-\d{4}(?![\w-])"
+            r"(?<![\w-])01[016789]-\d{3,4}-\d{4}(?![\w-])"
+            r"|(?<!\w)\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}(?![\w-])"
+            r"|(?<!\w)\(\d{3}\) \d{3}-\d{4}(?![\w-])"
         ),
     ),
 )

@@ -13,14 +13,18 @@ ANY = "<*>"
 LOOKED_AT = 600
 #: Words compared; what follows counts as one.
 WORDS_COMPARED = 60
-_TIMES = frozenset(("time", "ts", "timestamp", "@timestamp", "t", "date", "datetime", "eventTime", "asctime", "levelno"))
+_TIMES = frozenset(
+    ("time", "ts", "timestamp", "@timestamp", "t", "date", "datetime", "eventTime", "asctime", "levelno")
+)
 #: JSON fields whose text is worth comparing word for word; other texts are values.
-_TALKING = frozenset(("error", "err", "exception", "reason", "cause", "logger", "component", "module", "method", "path", "route", "name"))
+_TALKING = frozenset(
+    ("error", "err", "exception", "reason", "cause", "logger", "component", "module", "method", "path", "route", "name")
+)
 
 _MASKS = re.compile(
     r"""\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
       | \d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?
-      | \b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d\d?\ [\d:]+\ (?:[A-Z]+\ )?\d{4}
+      | \b[MTWFS][a-z]{2}\ [JFMASOND][a-z]{2}\ +\d\d?\ \d\d:\d\d:\d\d\ (?:[A-Z]+\ )?\d{4}
       | \b\d\d?/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:[\d:]+\ [+-]\d{4}
       | <[A-Z_]+_\d+>
       | \b0[xX][0-9a-fA-F]+\b
@@ -36,8 +40,12 @@ _MASKS = re.compile(
     re.VERBOSE,
 )
 _JOINED = re.compile(r"<\*>(?:[.,:_/+-]{0,2}<\*>)+")
+#: What follows the status in an access log: sizes, referrers, user agents and times, many for one kind of request.
+_AFTER_STATUS = re.compile(r"(HTTP/[\x11-\x13](?:\.[\x10-\x19])?\" +[\x10-\x19]{3}) .*")
 #: A thread between brackets beside the level: which one it was says little.
-_THREAD = re.compile(r"\[ *(?:main|[^\[\]\s=]{0,60}(?:<\*>|thread|exec|pool|worker|Thread|Worker|Pool)[^\[\]=]{0,60})\]")
+_THREAD = re.compile(
+    r"\[ *(?:main|[^\[\]\s=]{0,60}(?:<\*>|thread|exec|pool|worker|Thread|Worker|Pool)[^\[\]=]{0,60})\]"
+)
 #: The same before the name of a logger: `[IPC Server handler 5] org.example.Server:`.
 _THREAD_OF_LOGGER = re.compile(r"^((?:\W?[A-Z]{3,8}\W{1,3})?)\[[^\[\]]{1,200}\](?= [\w$]+(?:\.[\w$<*>]+){2,})")
 #: A list of values counts as one, however long it is.
@@ -57,7 +65,7 @@ def shape(face: Face) -> Shape:
     """The shape of what the program said, its time and wrapping taken off."""
     unwrapped = face.unwrapped
     text = unwrapped.message if unwrapped.fields is None else _flat(unwrapped.fields)
-    masked = mask(text[:LOOKED_AT])
+    masked = mask(text[:LOOKED_AT]) or ANY
     # a process or file name before the level, nothing but a number, is noise
     words = masked.removeprefix(f"{ANY} ").split(" ", WORDS_COMPARED)
     return Shape(words=tuple(words), head=_head(words))
@@ -65,7 +73,7 @@ def shape(face: Face) -> Shape:
 
 def mask(text: str) -> str:
     """`text` with its variable parts as `<*>` and single spaces."""
-    hidden = hide(text)
+    hidden = _AFTER_STATUS.sub(rf"\1 {ANY}", hide(text))
     masked = _JOINED.sub(ANY, _MASKS.sub(ANY, hidden))
     if "[" in masked:
         masked = _THREAD_OF_LOGGER.sub(r"\1[<*>]", _THREAD.sub("[<*>]", masked, count=1), count=1)

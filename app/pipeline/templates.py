@@ -131,7 +131,9 @@ def _unite(reading: Reading) -> tuple[list[int], dict[int, tuple[int, int, Level
     numbers: dict[tuple[int, int, Level], int] = {}
     for span in reading.spans:
         telling = reading.of_line[span.telling] if span.telling >= 0 else -1
-        number = numbers.setdefault((reading.of_line[span.start], telling, span.level), len(reading.faces) + len(numbers))
+        number = numbers.setdefault(
+            (reading.of_line[span.start], telling, span.level), len(reading.faces) + len(numbers)
+        )
         of_line[span.start : span.stop] = [number] + [-1] * (span.stop - span.start - 1)
     return of_line, {number: key for key, number in numbers.items()}
 

@@ -21,7 +21,7 @@ def _weigh(byte: int) -> int:
     for members, weight in ((_DIGITS, _DIGIT), (_LETTERS, _LETTER), (_SPACES, _SPACE), (b"\n", _NEWLINE)):
         if byte in members:
             return weight
-    return _FOREIGN if byte >= 0x80 else _PUNCTUATION  # noqa: PLR2004 — where ASCII ends
+    return _FOREIGN if byte >= 0x80 else _PUNCTUATION
 
 
 #: Byte -> its weight, for `bytes.translate`: the sum of the translated bytes is the estimate.
@@ -29,5 +29,5 @@ _WEIGHTS = bytes(_weigh(byte) for byte in range(256))
 
 
 def estimate(text: str) -> int:
-    """Tokens in `text`. `estimate(a + b) <= estimate(a) + estimate(b)`, so parts may be added up safely."""
+    """Tokens in `text`. Parts may be added up: the whole never has more than they have together."""
     return ceil(sum(text.encode().translate(_WEIGHTS)) / 100)

@@ -22,9 +22,15 @@ WRAPPERS: tuple[re.Pattern[str], ...] = (
     re.compile(r"\[pod/[^\]]{1,300}\] "),
     re.compile(r"[\w.-]{1,100}[-_]\d+ {1,40}\| "),
     # RFC 5424: <34>1 2024-05-01T12:00:00Z host app 123 id [data] message
-    re.compile(r"<\d{1,3}>1 \S{1,40} \S{1,255} (?P<program>\S{1,48}) \S{1,128} \S{1,32} (?:-|(?:\[[^\]]{0,500}\])+) ?"),
+    re.compile(
+        r"<\d{1,3}>1 \S{1,40} \S{1,255} (?P<program>\S{1,48}) \S{1,128} \S{1,32} (?:-"
+        r"|(?:\[[^\]]{0,500}\])+) ?"
+    ),
     # RFC 3164 and journald: Jun 14 15:16:01 host program[123]: message
-    re.compile(rf"(?:<\d{{1,3}}>)?{_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? {_CLOCK} (?![\[{{])[\w.-]{{1,255}} (?=[\w(][^\s:]{{0,80}}: )"),
+    re.compile(
+        rf"(?:<\d{{1,3}}>)?{_MONTH} {{1,2}}\d{{1,2}}(?: \d{{4}})? {_CLOCK} "
+        r"(?![\[{])[\w.-]{1,255} (?=[\w(][^\s:]{0,80}: )"
+    ),
     re.compile(r"\d{4}-\d\d-\d\dT[\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d) [\w.-]{1,255} (?=[\w./()-]{1,80}\[\d+\]: )"),
 )
 _LAYERS = 3
@@ -45,7 +51,9 @@ TIMESTAMP = re.compile(
 #: A prefix that stands before the time in some logs: a file name, a process, a severity letter.
 _BEFORE = re.compile(r"[^\s{]{1,80} ")
 #: `program[123]: ` and klog's `E0501 12:00:00.123456    1 file.go:12] `
-PROGRAM = re.compile(r"[\w./-]{1,64}(?:\([\w./-]{1,40}\))?\[\d{1,10}\]: |[A-Za-z][\w./-]{1,40}(?:\([\w./-]{1,40}\))?: (?=\S)")
+PROGRAM = re.compile(
+    r"[\w./-]{1,64}(?:\([\w./-]{1,40}\))?\[\d{1,10}\]: |[A-Za-z][\w./-]{1,40}(?:\([\w./-]{1,40}\))?: (?=\S)"
+)
 KLOG = re.compile(r"(?P<letter>[DIWEF])\d{4} \d\d:\d\d:\d\d\.\d{1,9} +\d+ (?:[\w.-]+:\d+\] ?)?")
 
 

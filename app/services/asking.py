@@ -11,6 +11,7 @@ from app.domain.errors import AnswerMalformed, AnswerTruncated, PromptTooLong
 from app.domain.logs import PreparedLog
 from app.domain.ports import Provider, Watch
 from app.domain.prompts import Completion, Prompt, Usage
+from app.pipeline.decoding import clean
 from app.pipeline.grounding import ground
 from app.pipeline.interpretation import Answer, interpret
 from app.pipeline.prompting import build_prompt, reask
@@ -102,7 +103,9 @@ class Asking:
         """The completion; when it was cut off, once more with twice the room. A cut answer is never repaired."""
         watch.check()
         try:
-            return provider.complete(prompt, watch)
+            completion = provider.complete(prompt, watch)
         except AnswerTruncated:
             watch.check()
-            return provider.complete(replace(prompt, max_output_tokens=prompt.max_output_tokens * 2), watch)
+            completion = provider.complete(replace(prompt, max_output_tokens=prompt.max_output_tokens * 2), watch)
+        # a model may say what no JSON and no database can hold
+        return replace(completion, text=clean(completion.text).text)

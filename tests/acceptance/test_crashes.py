@@ -74,6 +74,9 @@ def test_a_killed_process_is_replaced_and_its_work_is_done(bifrost, name):
     accepted = submit_many(bifrost)
     kill(bifrost, name)
     assert_all_ended_once(bifrost, accepted)
+    if name == "infer":
+        lost = "SELECT count(*) FROM analysis_attempts WHERE analysis_id = ANY(%s) AND outcome = 'lost'"
+        assert bifrost.rows(lost, list(accepted))[0][0] > 0, "it was killed in the middle"
 
 
 def test_a_killed_child_of_a_worker_is_replaced_and_its_work_is_done(bifrost):
@@ -129,7 +132,11 @@ def start_up(directory: Path, models: ModelServer) -> subprocess.Popen[bytes]:
     settings = environ(directory, providers_at(models.url, read_timeout=5) | MANY_ATTEMPTS)
     output = (directory / "up.log").open("ab")
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli.main", "up", "--port", "0"], cwd=ROOT, env=settings, stdout=output, stderr=output
+        [sys.executable, "-m", "app.cli.main", "up", "--port", "0"],
+        cwd=ROOT,
+        env=settings,
+        stdout=output,
+        stderr=output,
     )
     output.close()
 
@@ -156,9 +163,7 @@ def test_a_killed_up_leaves_nothing_behind_and_the_next_one_finishes_what_was_ac
     process = start_up(tmp_path, models)
     try:
         client = client_of(tmp_path)
-        accepted = [
-            client.submit(f"{OOM}{number}\n", source_of(number)).analysis.id for number in range(40)
-        ]
+        accepted = [client.submit(f"{OOM}{number}\n", source_of(number)).analysis.id for number in range(40)]
         assert len(processes(tmp_path)) > 6
     finally:
         process.kill()

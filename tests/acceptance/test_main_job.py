@@ -75,7 +75,9 @@ def test_the_same_question_is_answered_from_the_cache(bifrost):
 
 
 def test_a_large_log_goes_the_same_way(bifrost):
-    log = "".join(f"2026-03-01T08:00:00Z INFO request {n} from 10.0.{n % 256}.{n % 99} took {n} ms\n" for n in range(60_000))
+    log = "".join(
+        f"2026-03-01T08:00:00Z INFO request {n} from 10.0.{n % 256}.{n % 99} took {n} ms\n" for n in range(60_000)
+    )
     log += "2026-03-01T08:00:01Z ERROR disk /dev/sda1: No space left on device\n"
     found = bifrost.answered(log, source="rules")
     assert_true_to(log, found)

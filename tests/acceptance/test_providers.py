@@ -48,8 +48,6 @@ def bifrost(models, tmp_path_factory) -> Iterator[Running]:
         yield started
 
 
-
-
 #: What the model server does first, and how often it is asked until somebody answers; then it answers well.
 RECOVERED = {
     "answers": ([answer()], 1),

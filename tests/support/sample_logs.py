@@ -12,7 +12,7 @@ OOM = """\
 REFUSED = """\
 2026-03-01 09:12:01,003 INFO worker started
 2026-03-01 09:12:04,551 ERROR worker could not connect to server: Connection refused
-2026-03-01 09:12:04,552 ERROR worker \tIs the server running on host "db" (10.0.0.7) and accepting TCP/IP connections on port 5432?
+2026-03-01 09:12:04,552 ERROR worker Is it running on host "db" (10.0.0.7) and accepting connections on port 5432?
 2026-03-01 09:12:09,560 ERROR worker could not connect to server: Connection refused
 2026-03-01 09:12:14,571 CRITICAL worker giving up after 3 attempts
 """

@@ -84,15 +84,16 @@ class Running:
 
     def rows(self, statement: str, *values: object) -> list[tuple]:
         """From the database itself."""
-        with closing(psycopg2.connect(self.stack.state.database_url.replace("+psycopg2", ""))) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall()
+        url = self.stack.state.database_url.replace("+psycopg2", "")
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall()
 
     def logs(self) -> str:
         """Everything the processes have written."""
         return "\n".join(
-            path.read_text(encoding="utf-8", errors="replace") for path in (self.stack.directory / "logs").glob("*.log*")
+            path.read_text(encoding="utf-8", errors="replace")
+            for path in (self.stack.directory / "logs").glob("*.log*")
         )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from app.domain.analyses import Analysis, Claim, Conclusion, Failure, Stage, Status, Submission
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, Severity
-from app.domain.errors import ProviderUnavailable
+from app.domain.errors import BifrostError, ProviderUnavailable
 from app.domain.logs import Line, PreparedLog
 from app.domain.ports import Accepted, Fingerprint, Route
 from app.domain.prompts import Usage
@@ -78,7 +78,7 @@ def at_once(count: int, work: Callable[[int], object]) -> list:
         barrier.wait(timeout=20)
         try:
             return work(number)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the caller looks at it
             return error
 
     with ThreadPoolExecutor(count) as pool:
@@ -153,9 +153,12 @@ class Store:
         with self.unit_of_work() as tx:
             return tx.claims.conclude(claim, conclusion)
 
-    def give_back(self, claim: Claim, *, delay: float = 0, counted: bool = True) -> bool:
+    def give_back(
+        self, claim: Claim, *, delay: float = 0, counted: bool = True, error: BifrostError | None = None
+    ) -> bool:
+        failure = Failure.of(error) if error else UNAVAILABLE
         with self.unit_of_work() as tx:
-            return tx.claims.give_back(claim, delay=delay, error=UNAVAILABLE, counted=counted)
+            return tx.claims.give_back(claim, delay=delay, error=failure, counted=counted)
 
     def store_prepared(self, claim: Claim, *, prepared: PreparedLog = PREPARED, queue: str = "infer.ollama") -> bool:
         with self.unit_of_work() as tx:
@@ -171,11 +174,11 @@ class Store:
 
     def expire_leases(self, *, max_attempts: int = 3) -> int:
         with self.unit_of_work() as tx:
-            return tx.dispatch.expire_leases(max_attempts=max_attempts)
+            return len(tx.dispatch.expire_leases(max_attempts=max_attempts))
 
     def expire_deadlines(self) -> int:
         with self.unit_of_work() as tx:
-            return tx.dispatch.expire_deadlines()
+            return len(tx.dispatch.expire_deadlines())
 
     def due(self, queue: str = "prepare", *, window: int = 100, resend: float = 15) -> list[int]:
         with self.unit_of_work() as tx:
@@ -197,10 +200,10 @@ class Store:
 
     def set(self, analysis_id: int, assignment: str) -> None:
         """Change the row behind the kernel's back: mostly to let time pass."""
-        self.run(f"UPDATE analysis_results SET {assignment} WHERE id = :id", id=analysis_id)
+        self.run(f"UPDATE analysis_results SET {assignment} WHERE id = :id", id=analysis_id)  # noqa: S608 - a test's own words
 
     def column(self, analysis_id: int, expression: str) -> object:
-        return self.ask(f"SELECT {expression} FROM analysis_results WHERE id = :id", id=analysis_id)
+        return self.ask(f"SELECT {expression} FROM analysis_results WHERE id = :id", id=analysis_id)  # noqa: S608 - as above
 
     def run(self, statement: str, **values) -> None:
         with self.engine.begin() as connection:

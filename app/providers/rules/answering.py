@@ -6,7 +6,7 @@ from typing import TypedDict
 from app.domain.diagnoses import Severity
 from app.domain.logs import Level, Line, PreparedLog, Template
 from app.providers.rules.findings import Finding, Findings, Hit
-from app.providers.rules.stamps import stamp
+from app.providers.rules.stamps import stamp, unstamped
 from app.providers.rules.weighing import Verdict, weigh
 from app.providers.rules.wording import Words, fill, quoted, values, words
 
@@ -20,6 +20,8 @@ SIDE_STEPS = 2
 WARNING_SHARE = 0.2
 WARNINGS_LEAST = 20
 ERRORS_MANY = 100
+#: A line this near before the first error is told with it.
+BEFORE_LINES = 3
 
 
 class Quote(TypedDict):
@@ -48,7 +50,7 @@ def answer(found: Findings, log: PreparedLog, language: str) -> Reply:
     if verdict is not None and not (verdict.severity is Severity.LOW and _lasting(found.errors)):
         return _known(verdict, found, language, text)
     if found.errors:
-        return _unknown(found, log, text)
+        return _unknown(found, log, language, text)
     return _healthy(found, log, text)
 
 
@@ -80,14 +82,20 @@ def _summary(verdict: Verdict, found: Findings, language: str, text: Words) -> s
         first = found.errors[0]
         total = sum(template.count for template in found.errors)
         head = first.exemplars[0][0]
-        others.append(text.also_unknown.format(count=total, quote=quoted(head.text, 100), line=head.number))
+        others.append(text.also_unknown.format(count=total, quote=quoted(unstamped(head.text), 120), line=head.number))
     if others:
         parts.append(text.others.format(list="; ".join(others)))
     return " ".join(parts)
 
 
 def _named(findings: Sequence[Finding], language: str, text: Words) -> str:
-    return "; ".join(f"{_title(f, language, text)} ({_times(f, text)})" for f in findings[:NAMED])
+    return "; ".join(_brief(f, language, text) for f in findings[:NAMED])
+
+
+def _brief(finding: Finding, language: str, text: Words) -> str:
+    title = _title(finding, language, text)
+    # what is measured has its numbers in its title
+    return title if finding.signature.meter else f"{title} ({_times(finding, text)})"
 
 
 def _root_cause(verdict: Verdict, language: str, text: Words) -> str:
@@ -96,7 +104,7 @@ def _root_cause(verdict: Verdict, language: str, text: Words) -> str:
     trace = cause.trace
     if trace is not None and not cause.signature.trace:
         parts.append(text.exception.format(type=trace.type, message=trace.message).rstrip(": ") + ".")
-    if trace is not None and trace.where and trace.frame:
+    if trace is not None and trace.where and trace.frame and not cause.signature.trace:
         parts.append(text.own_code.format(where=trace.where, line=trace.frame.number))
     later = [f for f in verdict.consequences if f.exact and f.first > cause.first]
     if later:
@@ -158,7 +166,8 @@ def _where(finding: Finding, text: Words) -> list[str]:
     times = [_stamp_of(finding.hits[:1])]
     times += [_stamp_of(finding.hits[-1:])] if finding.hits[-1].line.number >= finding.last else []
     distinct = list(dict.fromkeys(time for time in times if time))
-    return [_times(finding, text), place, *([" – ".join(distinct)] if distinct else [])]
+    often = [] if finding.signature.meter and finding.exact else [_times(finding, text)]
+    return [*often, place, *([" – ".join(distinct)] if distinct else [])]
 
 
 def _times(finding: Finding, text: Words) -> str:
@@ -185,18 +194,32 @@ def _lasting(errors: Sequence[Template]) -> bool:
     return any(template.level >= Level.CRITICAL or template.count >= 3 for template in errors)
 
 
-def _unknown(found: Findings, log: PreparedLog, text: Words) -> Reply:
-    ranked = sorted(found.errors, key=lambda template: (-template.level, template.first != log.first_error, -template.count))
+def _unknown(found: Findings, log: PreparedLog, language: str, text: Words) -> Reply:
+    ranked = sorted(
+        found.errors, key=lambda template: (-template.level, template.first != log.first_error, -template.count)
+    )
     top = ranked[0]
     line = top.exemplars[0][0]
     title = text.unknown_fatal if top.level >= Level.CRITICAL else text.unknown_title
-    summary = [title.format(times=_often(top.count, text), quote=quoted(line.text)) + "."]
+    summary = [title.format(times=_often(top.count, text), quote=quoted(unstamped(line.text))) + "."]
     if len(ranked) > 1:
         other = ranked[1].exemplars[0][0]
-        summary.append(text.unknown_others.format(count=len(ranked) - 1, line=other.number, quote=quoted(other.text)) + ".")
+        summary.append(
+            text.unknown_others.format(count=len(ranked) - 1, line=other.number, quote=quoted(unstamped(other.text)))
+            + "."
+        )
     first = min(found.errors, key=lambda template: template.first).exemplars[0][0]
     time = stamp(first.text)
-    cause = text.unknown_cause.format(line=first.number, time=f" ({time})" if time else "", before="")
+    cause = text.unknown_cause.format(line=first.number, time=f" ({time})" if time else "")
+    before = max(
+        (line for line in log.shown if line.number < first.number and line.text.strip()),
+        key=lambda line: line.number,
+        default=None,
+    )
+    if before is not None and first.number - before.number <= BEFORE_LINES:
+        cause += text.unknown_before.format(line=before.number, quote=quoted(unstamped(before.text)))
+    if found.known:
+        summary.append(text.others.format(list=_named(found.known, language, text)))
     return Reply(
         summary=" ".join(summary),
         root_cause=cause,
@@ -226,7 +249,7 @@ def _healthy(found: Findings, log: PreparedLog, text: Words) -> Reply:
     if top is None:
         return _quiet(text.healthy.format(**told), text, confidence=0.85)
     line = top.exemplars[0][0]
-    quote = {"count": count, "times": _often(top.count, text), "quote": quoted(line.text)}
+    quote = {"count": count, "times": _often(top.count, text), "quote": quoted(unstamped(line.text))}
     if count < WARNINGS_LEAST or count < log.coverage.records * WARNING_SHARE:
         summary = f"{text.healthy.format(**told)} {text.healthy_warnings.format(**quote)}."
         return _quiet(summary, text, confidence=0.75)

@@ -36,11 +36,13 @@ class Text(BaseModel):
 
 
 class Escalation(BaseModel):
-    """Worse than usual: seen this often, or this share of the requests, or together with another signature."""
+    """Worse than usual: this often, this share of the requests, at the end, or in that company."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     count: int = 0
     share: float = 0.0
+    #: The log ends with it: what it describes was the end.
+    at_end: bool = False
     company: tuple[str, ...] = Field((), alias="with")
     #: Surer than usual, too.
     confidence: float | None = None
@@ -99,6 +101,8 @@ class Phrases(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     #: A line that speaks of failure without telling one.
     harmless: tuple[str, ...]
+    #: What overrules them: the same line counts something that did fail.
+    telling: tuple[str, ...]
     #: A line that tells that something works again.
     recovery: tuple[str, ...]
 
@@ -158,6 +162,7 @@ class Catalog:
         self._refused = [s.id for _, s in refusals]
         self._patterns = PatternSet(tuple(p for p, *_ in owned) + tuple(p for p, _ in refusals))
         self._harmless = PatternSet(phrases.harmless)
+        self._telling = PatternSet(phrases.telling)
         self._recovery = PatternSet(phrases.recovery)
 
     def matches(self, text: str) -> list[Match]:
@@ -176,7 +181,7 @@ class Catalog:
 
     def harmless(self, text: str) -> bool:
         """Does the line only speak of failure ("0 errors", "retry on timeout")?"""
-        return bool(self._harmless.hits(text))
+        return bool(self._harmless.hits(text)) and not self._telling.hits(text)
 
     def recovery(self, text: str) -> bool:
         """Does the line tell that something works again?"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from app.domain.diagnoses import Severity
 from app.domain.logs import Level, Line, PreparedLog, Template
 from app.providers.rules.catalog import Catalog, Escalation, Signature
-from app.providers.rules.traces import Trace, parse
+from app.providers.rules.traces import Trace, parse, spoken
 from app.providers.rules.traffic import Traffic, measure
 
 #: Lines of one record that are asked for signatures, at its head and as many at its end.
@@ -16,6 +16,8 @@ RECORD_LINES = 60
 GENERIC_WEIGHT = 35
 #: Passing troubles seen at least this often are not forgiven when they end.
 LASTING_COUNT = 20
+#: Fewer lines than this after a record: the log ends with it.
+LAST_LINES = 3
 #: Fields that one line of a record lends to what another line of it shows.
 SHARED_FIELDS = frozenset({"path"})
 
@@ -128,7 +130,8 @@ def find(log: PreparedLog, catalog: Catalog, check: Callable[[], None]) -> Findi
     _tally_traffic(traffic, catalog, tallies)
     found = {name: tally.finding() for name, tally in tallies.items() if tally.total >= tally.signature.min_count}
     known = {n: f for n, f in found.items() if not f.signature.only_with or found.keys() & set(f.signature.only_with)}
-    weighed = (_graded(finding, known, traffic, recoveries) for finding in known.values())
+    scene = _Scene(known=known, traffic=traffic, recoveries=tuple(recoveries), lines=log.coverage.lines_total)
+    weighed = (_graded(finding, scene) for finding in known.values())
     return Findings(
         known=tuple(sorted(weighed, key=lambda finding: finding.first)),
         errors=tuple(t for t in unknown if t.level >= Level.ERROR),
@@ -181,7 +184,7 @@ def _read(template: Template, record: tuple[Line, ...], catalog: Catalog) -> Ite
     trace = parse(record) if len(record) > 1 or "panic" in record[0].text else None
     found: dict[str, _Shown] = {}
     lines = record if len(record) <= 2 * RECORD_LINES else (*record[:RECORD_LINES], *record[-RECORD_LINES:])
-    for line in lines:
+    for line in spoken(lines) if trace else lines:
         for match in catalog.matches(line.text)[:1]:
             known = found.get(match.signature.id)
             better = known is None or (known.detail is not None and match.detail is None)
@@ -210,7 +213,9 @@ def _tally_traffic(traffic: Traffic, catalog: Catalog, tallies: dict[str, _Tally
         tally.add_span(answers.first, answers.last, exact=answers.exact)
         tally.hits += [Hit(line=record[0], record=record) for _, record in answers.samples]
         statuses = ", ".join(f"{n} × {code}" for code, n in answers.statuses.most_common())
-        tally.add_fields({"statuses": statuses, "share": _percent(traffic.share(meter)), "requests": str(traffic.requests)}, 1)
+        tally.add_fields(
+            {"statuses": statuses, "share": _percent(traffic.share(meter)), "requests": str(traffic.requests)}, 1
+        )
         for path, count in answers.paths.items():
             tally.add_fields({"path": path}, count)
 
@@ -219,26 +224,43 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
-def _graded(finding: Finding, found: Mapping[str, Finding], traffic: Traffic, recoveries: list[int]) -> Finding:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scene:
+    """What a finding is judged beside."""
+
+    known: Mapping[str, Finding]
+    traffic: Traffic
+    recoveries: tuple[int, ...]
+    lines: int
+
+
+def _graded(finding: Finding, scene: _Scene) -> Finding:
     """With the severity that its count and its company give it."""
     signature = finding.signature
-    share = traffic.share(signature.meter) if signature.meter else 1.0
-    steps = [s for s in signature.escalate if finding.count >= s.count and share >= s.share and _together(s, finding, found)]
+    steps = [step for step in signature.escalate if _reached(step, finding, scene)]
     severity = max((signature.severity, *(step.to for step in steps)), key=lambda reached: reached.rank)
     confidence = max((signature.confidence, *(step.confidence or 0.0 for step in steps)))
     finding = replace(finding, severity=severity, confidence=confidence)
-    after = [line for line in recoveries if line > finding.last]
+    after = [line for line in scene.recoveries if line > finding.last]
     if not (signature.transient and after):
         return finding
     passed = Severity.LOW if finding.count < LASTING_COUNT else Severity.MEDIUM
     return replace(finding, recovered=min(after), severity=min(severity, passed, key=lambda reached: reached.rank))
 
 
-def _together(step: Escalation, finding: Finding, found: Mapping[str, Finding]) -> bool:
+def _reached(step: Escalation, finding: Finding, scene: _Scene) -> bool:
+    meter = finding.signature.meter
+    share = scene.traffic.share(meter) if meter else 1.0
+    if finding.count < step.count or share < step.share:
+        return False
+    if step.at_end and scene.lines - max(hit.record[-1].number for hit in finding.hits) > LAST_LINES:
+        return False
+    return not step.company or _in_company(step, finding, scene.known)
+
+
+def _in_company(step: Escalation, finding: Finding, known: Mapping[str, Finding]) -> bool:
     """Is one of its company here, with the same value where that is asked for?"""
-    if not step.company:
-        return True
-    company = [found[name] for name in step.company if name in found]
+    company = [known[name] for name in step.company if name in known]
     if not step.shares:
         return bool(company)
     own = set(finding.fields.get(step.shares, ()))

@@ -19,6 +19,14 @@ _FORMS = (
 _STAMP = re.compile("|".join(f"(?:{form})" for form in _FORMS))
 
 
+_LEAD = re.compile(rf"^\W{{0,3}}(?:{'|'.join(_FORMS)})(?:[.,]\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?[\])]?[\s|-]*")
+
+
+def unstamped(text: str) -> str:
+    """The line without the time it begins with."""
+    return _LEAD.sub("", text, count=1)
+
+
 def stamp(text: str) -> str | None:
     """The first time in the head of a line; None when it shows none."""
     found = _STAMP.search(text[:HEAD_CHARS])

@@ -54,7 +54,9 @@ _GRAMMARS = (
     _Grammar(
         "python",
         re.compile(r"Traceback \(most recent call last\)"),
-        re.compile(r"^(?:\S+ \| )?\s{0,4}(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Timeout|Refused|\w))(?:: (?P<message>.*))?$"),
+        re.compile(
+            r"^(?:\S+ \| )?\s{0,4}(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Timeout|Refused|\w))(?:: (?P<message>.*))?$"
+        ),
         re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>\S+))?'),
         re.compile(r"site-packages|dist-packages|/lib(?:64)?/python|<frozen|<string>"),
         _last,
@@ -79,7 +81,9 @@ _GRAMMARS = (
     _Grammar(
         "dotnet",
         re.compile(r"^\s+at .+ in .+:line \d+|^Unhandled exception\. |^\s+at (?:System|Microsoft)\."),
-        re.compile(r"(?:--->\s+|Unhandled exception\.\s+|^|\s)(?P<type>(?:[A-Z]\w*\.)+[A-Z]\w*Exception)(?: \(\w+\))?: (?P<message>.*)$"),
+        re.compile(
+            r"(?:--->\s+|Unhandled exception\.\s+|^|\s)(?P<type>(?:[A-Z]\w*\.)+[A-Z]\w*Exception)(?: \(\w+\))?: (?P<message>.*)$"
+        ),
         re.compile(r"^\s+at (?P<name>[^(]+)\(.*?\) in (?P<file>.+):line (?P<line>\d+)"),
         re.compile(r"at (?:System|Microsoft)\."),
         _first,
@@ -88,8 +92,12 @@ _GRAMMARS = (
     _Grammar(
         "node",
         re.compile(r"^\s+at .*(?:\(.+:\d+:\d+\)|\S+:\d+:\d+)\s*$|^\s+at .*\(?node:internal"),
-        re.compile(r"(?:^|\s)(?:Uncaught )?(?P<type>[A-Z]\w*(?:Error|Exception)|Error)(?: \[(?P<code>\w+)\])?: (?P<message>.*)$"),
-        re.compile(r"^\s+at (?:(?:async )?(?P<name>[^(]+?) )?\(?(?:file://)?(?P<file>[^()]+?):(?P<line>\d+):\d+\)?\s*$"),
+        re.compile(
+            r"(?:^|\s)(?:Uncaught )?(?P<type>[A-Z]\w*(?:Error|Exception)|Error)(?: \[(?P<code>\w+)\])?: (?P<message>.*)$"
+        ),
+        re.compile(
+            r"^\s+at (?:(?:async )?(?P<name>[^(]+?) )?\(?(?:file://)?(?P<file>[^()]+?):(?P<line>\d+):\d+\)?\s*$"
+        ),
         re.compile(r"node_modules|node:|\(internal/|<anonymous>"),
         _first,
         _first,
@@ -135,6 +143,8 @@ _GRAMMARS = (
     ),
 )
 
+_FRAME = re.compile(r'\s+(?:at |File "|from /|\.\.\. \d+ more)')
+
 
 def parse(record: Sequence[Line]) -> Trace | None:
     """The trace in a record (its lines, head first); None when it holds none."""
@@ -145,6 +155,18 @@ def parse(record: Sequence[Line]) -> Trace | None:
             if trace is not None:
                 return trace
     return None
+
+
+def spoken(record: Sequence[Line]) -> list[Line]:
+    """The lines of a record in which the program speaks: without frames, and without the source that Python shows below them."""
+    heard: list[Line] = []
+    source = False
+    for line in record:
+        frame = _FRAME.match(line.text)
+        if not frame and not (source and line.text.startswith(" ")):
+            heard.append(line)
+        source = bool(frame) and "File " in line.text
+    return heard
 
 
 def _read(grammar: _Grammar, lines: Sequence[Line]) -> Trace | None:
@@ -166,7 +188,11 @@ def _read(grammar: _Grammar, lines: Sequence[Line]) -> Trace | None:
 
 def _error(grammar: _Grammar, text: str) -> re.Match[str] | None:
     """An exception line. A frame is none, though it may name an exception's class."""
-    return None if grammar.frame.search(text) and grammar.kind in ("java", "node", "python") else grammar.error.search(text)
+    return (
+        None
+        if grammar.frame.search(text) and grammar.kind in ("java", "node", "python")
+        else grammar.error.search(text)
+    )
 
 
 def _own_frame(grammar: _Grammar, lines: Sequence[Line], at: int) -> tuple[Line | None, str | None]:

@@ -92,4 +92,3 @@ def measure(templates: Sequence[Template]) -> Traffic:
 def _status(record: tuple[Line, ...]) -> int | None:
     found = _STATUS.search(record[0].text)
     return int(next(value for value in found.groups() if value)) if found else None
-

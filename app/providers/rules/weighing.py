@@ -64,7 +64,9 @@ def _united(findings: Sequence[Finding]) -> list[Finding]:
                 last=max(finding.last, *(view.last for view in views)),
                 details=(*finding.details, *(hit for view in views for hit in view.hits[:1])),
                 fields={**{k: v for view in views for k, v in view.fields.items()}, **finding.fields},
-                severity=max((finding.severity, *(view.severity for view in views)), key=lambda severity: severity.rank),
+                severity=max(
+                    (finding.severity, *(view.severity for view in views)), key=lambda severity: severity.rank
+                ),
             )
         united.append(finding)
     return united

@@ -43,6 +43,7 @@ class Words:
     unknown_title: str
     unknown_fatal: str
     unknown_cause: str
+    unknown_before: str
     unknown_others: str
     unknown_steps: tuple[str, ...]
     also_unknown: str
@@ -51,7 +52,7 @@ class Words:
 ENGLISH = Words(
     times="{count} times",
     once="once",
-    at_least="at least {count} times",
+    at_least="at least {count}×",
     line="line {first}",
     lines="lines {first}–{last}",
     consequences="Consequences: {list}.",
@@ -73,13 +74,14 @@ ENGLISH = Words(
     ),
     warnings_title="No error, but {count} of {records} records are warnings; the most frequent ({times}): {quote}",
     warnings_cause="No known failure signature and no error: only warnings. What they complain about has not failed yet.",
-    unknown_title="{times} an error that no rule knows: {quote}",
+    unknown_title="An error that no rule knows ({times}): {quote}",
     unknown_fatal="A fatal error that no rule knows ({times}): {quote}",
     unknown_cause=(
         "Not known: no failure signature matches. The first error is at line {line}{time}; what was logged just before it is the "
-        "best lead.{before}"
+        "best lead."
     ),
-    unknown_others="{count} further kinds of errors, such as line {line}: {quote}",
+    unknown_before=" Just before it, in line {line}: {quote}.",
+    unknown_others="{count} more kind(s) of error, such as line {line}: {quote}",
     unknown_steps=(
         "Read the log around line {line}, from about 20 lines before it.",
         "Search the source and the issue tracker of the component for the message's fixed words.",
@@ -114,12 +116,13 @@ KOREAN = Words(
     ),
     warnings_title="오류는 없지만 레코드 {records}건 중 {count}건이 경고입니다. 가장 잦은 경고({times}): {quote}",
     warnings_cause="알려진 장애 패턴이나 오류는 없고 경고뿐입니다. 경고가 가리키는 부분은 아직 실패하지 않았습니다.",
-    unknown_title="규칙에 없는 오류가 {times} 발생했습니다: {quote}",
+    unknown_title="규칙에 없는 오류({times}): {quote}",
     unknown_fatal="규칙에 없는 치명적 오류({times}): {quote}",
     unknown_cause=(
         "원인을 알 수 없습니다. 일치하는 장애 패턴이 없습니다. 첫 오류는 {line}번째 줄{time}에 있으며, 그 직전에 기록된 내용이 "
-        "가장 좋은 단서입니다.{before}"
+        "가장 좋은 단서입니다."
     ),
+    unknown_before=" 직전의 {line}번째 줄: {quote}.",
     unknown_others="다른 종류의 오류 {count}가지, 예: {line}번째 줄: {quote}",
     unknown_steps=(
         "{line}번째 줄 앞 20줄 정도부터 로그를 읽으세요.",
@@ -143,20 +146,19 @@ def fill(text: str, fields: Mapping[str, Sequence[str]], language: Words) -> str
 
     `[[: {path}]]` is left out when its field is unknown. Between backticks stands a command: it gets one value, not a list.
     """
-    text = _OPTIONAL.sub(lambda found: found[1] if all(fields.get(name) for name, _ in FIELD.findall(found[1])) else "", text)
-    parts = text.split("`")
-    for index, part in enumerate(parts):
-        command = index % 2 == 1
-        filled = FIELD.sub(lambda found, command=command: _value(found, fields, language, command), part)  # type: ignore[misc] # bound early
-        parts[index] = filled if command else _tidy(filled)
-    return "`".join(parts)
-
-
-def _value(found: re.Match[str], fields: Mapping[str, Sequence[str]], language: Words, command: bool) -> str:
-    told = fields.get(found[1])
-    if not told:
-        return found[2] or ""
-    return told[0] if command else values(told, language)
+    text = _OPTIONAL.sub(
+        lambda found: found[1] if all(fields.get(name) for name, _ in FIELD.findall(found[1])) else "", text
+    )
+    known = FIELD.sub(lambda found: found[0] if fields.get(found[1]) else found[2] or "", text)
+    # tidied before values come in: they stay as they are
+    parts = [part if index % 2 else _tidy(part) for index, part in enumerate(known.split("`"))]
+    return "`".join(
+        FIELD.sub(
+            (lambda found: fields[found[1]][0]) if index % 2 else (lambda found: values(fields[found[1]], language)),
+            part,
+        )
+        for index, part in enumerate(parts)
+    )
 
 
 def _tidy(text: str) -> str:

@@ -152,7 +152,8 @@ from app.domain.errors import BrokerUnavailable
 from app.domain.ports import Doorbell
 broker = CeleryBroker()
 began = time.monotonic()
-for ask in (lambda: broker.ring([Doorbell(analysis_id=1, queue="prepare")]), lambda: broker.depth("prepare"), broker.health):
+bell = Doorbell(analysis_id=1, queue="prepare")
+for ask in (lambda: broker.ring([bell]), lambda: broker.depth("prepare"), broker.health):
     try:
         ask()
     except BrokerUnavailable:

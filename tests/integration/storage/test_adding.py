@@ -83,9 +83,7 @@ def test_twenty_threads_with_the_same_key_make_one_row(store):
 
 
 def test_twenty_threads_with_the_same_key_and_two_bodies_make_one_row_and_conflicts(store):
-    answers = at_once(
-        20, lambda n: store.add(store.submission(idempotency_key="same"), print_=fingerprint(str(n % 2)))
-    )
+    answers = at_once(20, lambda n: store.add(store.submission(idempotency_key="same"), print_=fingerprint(str(n % 2))))
     conflicts = [answer for answer in answers if isinstance(answer, IdempotencyConflict)]
     accepted = [answer for answer in answers if isinstance(answer, Accepted)]
     assert (len(conflicts), len(accepted)) == (10, 10)
@@ -96,9 +94,13 @@ def test_what_is_rolled_back_was_never_there(store):
     class Crash(Exception):
         pass
 
-    with pytest.raises(Crash), store.unit_of_work() as tx:
-        tx.analyses.add(store.submission(), route=PREPARE, fingerprint=fingerprint())
-        raise Crash
+    def add_and_crash() -> None:
+        with store.unit_of_work() as tx:
+            tx.analyses.add(store.submission(), route=PREPARE, fingerprint=fingerprint())
+            raise Crash
+
+    with pytest.raises(Crash):
+        add_and_crash()
     assert store.ask("SELECT count(*) FROM analysis_results") == 0
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from app.domain.analyses import Conclusion, Failure, Stage, Status
-from app.domain.errors import DeadlineExceeded, LeaseLost
+from app.domain.errors import DeadlineExceeded, ProviderThrottled, ShuttingDown
 from tests.support.stores import (
     COMPLETED,
     COVERAGE,
@@ -110,12 +110,13 @@ def test_giving_back_with_blame_uses_an_attempt_up_and_waits(store):
     assert (claim.attempt, claim.epoch, claim.throttles) == (2, 2, 0)
 
 
-def test_giving_back_without_blame_keeps_the_attempt(store):
+@pytest.mark.parametrize(("error", "throttles"), [(ProviderThrottled(), 1), (ShuttingDown(), 0)])
+def test_giving_back_without_blame_keeps_the_attempt(store, error, throttles):
     analysis_id = store.added()
-    assert store.give_back(store.claimed(analysis_id), counted=False)
+    assert store.give_back(store.claimed(analysis_id), counted=False, error=error)
     assert store.status(analysis_id) is Status.QUEUED
     claim = store.claimed(analysis_id)
-    assert (claim.attempt, claim.epoch, claim.throttles) == (1, 2, 1)
+    assert (claim.attempt, claim.epoch, claim.throttles) == (1, 2, throttles)
 
 
 def test_success_after_a_retry_tells_no_error(store):
@@ -147,7 +148,10 @@ def test_a_frozen_worker_that_wakes_writes_nothing(store, write, taken_over):
         assert heir.epoch > zombie.epoch
     if taken_over == "concluded":
         assert store.conclude(heir)
-    snapshot = "SELECT to_jsonb(r) FROM analysis_results r", "SELECT to_jsonb(a) FROM analysis_attempts a ORDER BY epoch"
+    snapshot = (
+        "SELECT to_jsonb(r) FROM analysis_results r",
+        "SELECT to_jsonb(a) FROM analysis_attempts a ORDER BY epoch",
+    )
     before = [store.rows(statement) for statement in snapshot]
     assert not write(store, zombie)
     assert [store.rows(statement) for statement in snapshot] == before
@@ -231,7 +235,3 @@ def test_two_sweepers_at_once_expire_each_lease_once(store):
         store.lose_worker(store.claimed(store.added()).analysis_id)
     assert sum(at_once(4, lambda _: store.expire_leases())) == 30
     assert store.ask("SELECT count(*) FROM analysis_results WHERE status = 'queued'") == 30
-
-
-def test_an_interruption_names_itself():
-    assert Failure.of(LeaseLost()).code == "lease_lost"

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+from app.clock import SystemClock
 from app.domain.keys import NewKey, Scope
 from tests.support.stores import at_once
 
@@ -39,7 +40,7 @@ def test_a_revoked_key_is_not_usable_and_is_revoked_once(store):
         assert tx.keys.revoke("abc")
         assert not tx.keys.revoke("abc")
         assert not tx.keys.revoke("unknown")
-        assert not tx.keys.find("abc").usable(datetime.now(UTC))
+        assert not tx.keys.find("abc").usable(SystemClock().now())
 
 
 def test_the_last_use_is_kept_to_the_minute(store):

@@ -79,13 +79,16 @@ FILTERS: list[tuple[dict, Callable[[Analysis], bool]]] = [
     ({"until": BEGIN + timedelta(hours=1)}, lambda a: a.created_at < BEGIN + timedelta(hours=1)),
     (
         {"status": Status.COMPLETED, "environment": "test", "service_name": "service-1", "tag": "even"},
-        lambda a: (a.status, a.environment, a.service_name) == (Status.COMPLETED, "test", "service-1")
-        and "even" in a.tags,
+        lambda a: (
+            (a.status, a.environment, a.service_name) == (Status.COMPLETED, "test", "service-1") and "even" in a.tags
+        ),
     ),
 ]
 
 
-@pytest.mark.parametrize(("wanted", "matches"), FILTERS, ids=lambda value: str(value) if isinstance(value, dict) else "")
+@pytest.mark.parametrize(
+    ("wanted", "matches"), FILTERS, ids=lambda value: str(value) if isinstance(value, dict) else ""
+)
 def test_every_filter_shows_what_it_says_page_by_page(history, wanted, matches):
     expected = [item.id for item in everything(history) if matches(item)]
     assert expected

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.domain.analyses import Status
+from app.domain.analyses import Stage, Status
 from app.domain.errors import StorageUnavailable
 from app.embedded import EmbeddedServers
 from app.settings import Database
@@ -82,12 +82,18 @@ def test_a_server_that_goes_and_comes_back_costs_a_few_refusals(fragile, supervi
 
 
 def test_what_was_not_committed_when_the_server_died_never_was(fragile, supervisor):
-    with pytest.raises(StorageUnavailable), fragile.unit_of_work() as tx:
-        tx.dispatch.expire_leases(max_attempts=1)
-        os.kill(supervisor.pids()["postgres"], signal.SIGKILL)
-        until(lambda: not connects(fragile.url), what="the server's end")
-        tx.dispatch.expire_leases(max_attempts=1)
+    analysis_id = fragile.added()
+
+    def claim_while_it_dies() -> None:
+        with fragile.unit_of_work() as tx:
+            assert tx.claims.claim(analysis_id, stage=Stage.PREPARE, owner="w", lease=60)
+            os.kill(supervisor.pids()["postgres"], signal.SIGKILL)
+            until(lambda: not connects(fragile.url), what="the server's end")
+
+    with pytest.raises(StorageUnavailable):
+        claim_while_it_dies()
     until(lambda: answers(fragile), timeout=30)
+    assert fragile.status(analysis_id) is Status.QUEUED
 
 
 def connects(url: str) -> bool:
@@ -129,7 +135,7 @@ def test_a_statement_that_takes_too_long_is_unavailable(own_server, fragile):
     analysis_id = fragile.added()
     try:
         with fragile.unit_of_work() as holding:
-            holding.claims.claim(analysis_id, stage="prepare", owner="w", lease=60)
+            holding.claims.claim(analysis_id, stage=Stage.PREPARE, owner="w", lease=60)
             with pytest.raises(StorageUnavailable), PostgresUnitOfWork(engine)() as tx:
                 tx.analyses.cancel(fragile.project, analysis_id)
     finally:

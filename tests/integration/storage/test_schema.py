@@ -52,8 +52,12 @@ def fill(store: Store) -> None:
     told = store.added()
     store.set(told, "callback = '{}'")
     store.conclude(store.claimed(told))
-    for table in ("analysis_attempts", "analysis_preparations", "outbox"):
-        assert store.ask(f"SELECT count(*) FROM {table}") > 0
+    for count in (
+        "SELECT count(*) FROM analysis_attempts",
+        "SELECT count(*) FROM analysis_preparations",
+        "SELECT count(*) FROM outbox",
+    ):
+        assert store.ask(count) > 0
 
 
 def test_upgrading_again_changes_nothing_and_keeps_the_rows(empty):

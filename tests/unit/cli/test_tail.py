@@ -57,3 +57,11 @@ def test_something_that_only_looks_like_json_is_text(tmp_path):
     lines = tail(tmp_path, everything=True)
     append(tmp_path, "{not json\n")
     assert list(lines.new_lines()) == ["web        │ {not json"]
+
+
+def test_what_was_skipped_is_never_shown(tmp_path):
+    lines = tail(tmp_path)
+    append(tmp_path, "FATAL: starting up\n", name="postgres.log")
+    lines.skip("postgres", "unknown")
+    append(tmp_path, "FATAL: later\n", name="postgres.log")
+    assert list(lines.new_lines()) == ["postgres   │ FATAL: later"]

@@ -6,9 +6,7 @@ import pytest
 from app.domain import errors
 from app.domain.errors import BifrostError, InvalidInput, LogTooLarge, ProviderError, Unavailable
 
-ALL = [
-    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BifrostError)
-]
+ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BifrostError)]
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)

@@ -1,0 +1,47 @@
+"""`python -m tests.bench`: submissions, end to end and preparation, over the real processes on this machine."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from app.stack import Stack, Wishes
+from tests.bench.jobs import crowd, single
+from tests.bench.measures import Measure, as_json, as_table, machine
+from tests.bench.preparation import preparation
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--submissions", type=int, default=500, help="analyses submitted by the crowd (500)")
+    parser.add_argument("--clients", type=int, default=20, help="clients at the same time (20)")
+    parser.add_argument("--single", type=int, default=50, help="analyses submitted one by one (50)")
+    parser.add_argument("--megabytes", type=float, default=10, help="size of the generated log (10)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    measures = [*_jobs(options), *preparation(options.megabytes)]
+    text = as_json(measures) if options.json else f"{machine()}\n\n{as_table(measures)}"
+    sys.stdout.write(text + "\n")
+
+
+def _jobs(options: argparse.Namespace) -> list[Measure]:
+    with tempfile.TemporaryDirectory(prefix="bifrost-bench-") as directory:
+        environ = dict(os.environ) | {"BIFROST_DATA_DIR": str(Path(directory) / "data"), "HOME": directory}  # noqa: TID251 - the processes get it whole
+        with Stack(environ, wishes=Wishes(port=0), say=_say) as stack:
+            _say("One by one")
+            measures = single(stack, count=options.single)
+            _say("A crowd")
+            measures += crowd(stack, count=options.submissions, clients=options.clients)
+            _say("Stopping")
+    _say("Preparing a log")
+    return measures
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text} …\n")
+
+
+if __name__ == "__main__":
+    main()

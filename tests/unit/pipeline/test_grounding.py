@@ -1,0 +1,111 @@
+"""An answer against the log."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.diagnoses import Severity
+from app.pipeline.grounding import EVIDENCE_CHARS, UNSUPPORTED, ground
+from app.pipeline.interpretation import Answer, Citation
+from app.pipeline.preparation import PreparationLimits, prepare
+
+LOG = """2024-05-01 12:00:00 INFO starting worker one
+2024-05-01 12:00:01 INFO user bob@example.com logged in
+2024-05-01 12:00:02 ERROR cannot connect to   db:5432: connection refused
+2024-05-01 12:00:03 ERROR giving up after 3 attempts
+2024-05-01 12:00:03 ERROR giving up after 3 attempts
+"""
+
+
+def answered(*citations, **changes):
+    values = {"summary": "s", "root_cause": "r", "recommendation": "a", "severity": Severity.HIGH, "confidence": 0.8}
+    evidence = tuple(Citation(line=line, quote=quote) for line, quote in citations)
+    return Answer(**(values | {"evidence": evidence} | changes))
+
+
+def grounded(*citations, log=LOG, limits=None, **changes):
+    prepared = prepare(log, limits=limits or PreparationLimits(), token_budget=8000)
+    return ground(answered(*citations, **changes), prepared)
+
+
+def test_a_true_quote_is_kept_verbatim():
+    found = grounded((3, "connection refused"))
+    assert [(e.line, e.text) for e in found.diagnosis.evidence] == [(3, "connection refused")]
+    assert (found.cited, found.dropped) == (1, 0)
+    assert found.diagnosis.confidence == 0.8
+
+
+def test_white_space_and_copied_numbers_are_forgiven_but_the_log_is_quoted_as_it_stands():
+    found = grounded((3, "3| 2024-05-01 12:00:02 ERROR cannot connect to db:5432: connection  refused"))
+    assert (
+        found.diagnosis.evidence[0].text == "2024-05-01 12:00:02 ERROR cannot connect to   db:5432: connection refused"
+    )
+
+
+def test_a_wrong_number_is_corrected_when_only_one_line_has_the_quote():
+    assert [e.line for e in grounded((1, "connection refused")).diagnosis.evidence] == [3]
+    assert grounded((1, "giving up after 3 attempts")).dropped == 1
+
+
+def test_an_invented_quote_is_dropped_and_lowers_confidence():
+    found = grounded((3, "connection refused"), (4, "disk is full"))
+    assert (found.cited, found.dropped) == (2, 1)
+    assert found.diagnosis.confidence == pytest.approx(0.4)
+    assert found.diagnosis.summary == "s"
+    assert found.diagnosis.severity is Severity.HIGH
+
+
+def test_a_problem_without_true_evidence_is_hardly_believed():
+    assert grounded().diagnosis.confidence == UNSUPPORTED
+    assert grounded((9, "made up entirely")).diagnosis.confidence == 0
+    assert grounded(issues_found=False).diagnosis.confidence == 0.8
+
+
+def test_quotes_that_skip_text_are_compared_piece_by_piece():
+    assert (
+        grounded((3, "cannot connect … refused")).diagnosis.evidence[0].text
+        == "cannot connect to   db:5432: connection refused"
+    )
+    assert grounded((3, "cannot connect to <*>: connection refused")).dropped == 0
+    assert grounded((3, "refused … cannot connect")).dropped == 1
+
+
+def test_a_quote_of_a_cut_line_is_true_across_the_cut():
+    log = "ERROR begins here " + "x" * 3000 + " ends there\n"
+    prepared = prepare(log, limits=PreparationLimits(max_line_chars=100), token_budget=8000)
+    text = prepared.shown[0].text
+    found = ground(answered((1, text)), prepared)
+    assert found.diagnosis.evidence[0].text == text
+
+
+def test_reversible_placeholders_are_put_back():
+    found = grounded((2, "user <EMAIL_1> logged in"), summary="<EMAIL_1> is locked out", root_cause="<EMAIL_9>")
+    assert found.diagnosis.evidence[0].text == "user bob@example.com logged in"
+    assert found.diagnosis.summary == "bob@example.com is locked out"
+    assert found.diagnosis.root_cause == "<EMAIL_9>"
+
+
+def test_a_line_cited_without_a_quote_is_quoted_for_the_model():
+    assert grounded((1, "")).diagnosis.evidence[0].text == "2024-05-01 12:00:00 INFO starting worker one"
+    assert grounded((99, "")).dropped == 1
+
+
+def test_a_quote_of_several_lines_is_several_pieces_of_evidence():
+    found = grounded((3, "connection refused\n2024-05-01 12:00:03 ERROR giving up"))
+    assert [e.line for e in found.diagnosis.evidence] == [3, 4]
+
+
+TEXT = st.text(alphabet=st.sampled_from("ab <*>…[]|.\n5é한"), max_size=30)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.one_of(TEXT, st.sampled_from(LOG.split("\n")))), max_size=5), TEXT)
+def test_every_piece_of_evidence_stands_in_its_line(citations, noise):
+    log = LOG + noise.replace("@", "") + "\n"
+    lines = [line.removesuffix("\r") for line in log.split("\n")]
+    found = grounded(*citations, log=log)
+    for evidence in found.diagnosis.evidence:
+        assert evidence.text
+        assert evidence.text in lines[evidence.line - 1]
+        assert len(evidence.text) <= EVIDENCE_CHARS
+    assert 0 <= found.dropped <= found.cited
+    assert found.diagnosis.confidence <= 0.8

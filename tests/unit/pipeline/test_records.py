@@ -1,0 +1,109 @@
+"""Lines to records."""
+
+import pytest
+
+from app.domain.logs import Level
+from app.pipeline.preparation import PreparationLimits, prepare
+from app.pipeline.records import LONGEST
+
+JAVA = """2024-05-01 12:00:00 INFO [main] up
+2024-05-01 12:00:01 ERROR [exec-1] request failed
+
+java.lang.IllegalStateException: pool is closed
+\tat a.b.Pool.take(Pool.java:12)
+\tat a.b.Api.call(Api.java:3)
+Caused by: java.net.ConnectException: refused
+\tat java.net.Socket.connect(Socket.java:9)
+\t... 4 more
+2024-05-01 12:00:02 INFO [main] down
+"""
+PYTHON = """ERROR:    Exception in ASGI application
+Traceback (most recent call last):
+  File "/app/main.py", line 3, in get
+    row = fetch()
+KeyError: 'id'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/app/main.py", line 5, in get
+    raise LookupFailed(1)
+app.errors.LookupFailed: 1
+INFO:     done
+"""
+GO = """2024/05/01 12:00:00 started
+panic: runtime error: index out of range [5] with length 3
+
+goroutine 1 [running]:
+main.main()
+\t/src/main.go:40 +0x2b
+exit status 2
+"""
+NODE = """listening on 3000
+TypeError: Cannot read properties of undefined (reading 'id')
+    at /app/routes/user.js:14:22
+    at Layer.handle (/app/layer.js:95:5)
+listening again
+"""
+
+
+def records(text):
+    """(first line, lines, level, pattern) of every template, in order."""
+    prepared = prepare(text, limits=PreparationLimits(), token_budget=8000)
+    return sorted((t.first, t.lines, t.level, t.pattern) for t in prepared.templates), prepared
+
+
+def test_a_java_stack_trace_belongs_to_its_line_and_its_cause_names_it():
+    found, _ = records(JAVA)
+    assert [(first, lines) for first, lines, _, _ in found] == [(1, 1), (2, 7), (10, 1)]
+    assert found[1][2] == Level.ERROR
+    assert found[1][3].endswith("request failed … Caused by: java.net.ConnectException: refused")
+
+
+def test_a_python_traceback_ends_with_the_exception_of_the_last_one():
+    found, _ = records(PYTHON)
+    assert [(first, lines) for first, lines, _, _ in found] == [(1, 10), (13, 1)]
+    assert found[0][3].endswith("… app.errors.LookupFailed: <*>")
+
+
+def test_a_go_panic_is_one_record_across_blank_lines():
+    found, prepared = records(GO)
+    assert [(first, lines, level) for first, lines, level, _ in found] == [
+        (1, 1, Level.UNKNOWN),
+        (2, 5, Level.CRITICAL),
+    ]
+    panic = prepared.templates[0].exemplars[0]
+    assert [line.number for line in panic] == [2, 3, 4, 5, 6, 7]
+
+
+def test_a_node_error_keeps_its_frames():
+    found, _ = records(NODE)
+    assert [(first, lines) for first, lines, _, _ in found] == [(1, 1), (2, 3), (5, 1)]
+    assert found[1][2] == Level.ERROR
+
+
+@pytest.mark.parametrize(
+    "prefix", ["2024-05-01T12:00:00.123456789Z stderr F ", "api-1  | ", "May  1 12:00:00 node api[1]: "]
+)
+def test_records_are_found_inside_of_wrappers(prefix):
+    text = "\n".join(prefix + line for line in NODE.splitlines())
+    found, _ = records(text)
+    if not prefix.startswith("May"):  # syslog gives every line a time of its own
+        assert [(first, lines) for first, lines, _, _ in found] == [(1, 1), (2, 3), (5, 1)]
+
+
+def test_a_plain_line_continues_a_dated_one_but_a_panic_does_not():
+    found, _ = records("2024-05-01 12:00:00 INFO query:\nselect 1\n2024-05-01 12:00:01 INFO ok\npanic: gone\n")
+    assert [(first, lines) for first, lines, _, _ in found] == [(1, 2), (3, 1), (4, 1)]
+
+
+def test_without_dates_every_line_is_a_record():
+    found, _ = records("first line\nsecond thing\nthird word\n")
+    assert len(found) == 3
+
+
+def test_a_record_without_end_is_cut_into_bounded_ones():
+    text = "2024-05-01 12:00:00 ERROR x\n" + "\tat a.b.C(D.java:1)\n" * 1000
+    _, prepared = records(text)
+    assert max(len(record) for template in prepared.templates for record in template.exemplars) == LONGEST
+    assert prepared.coverage.records == -(-1001 // LONGEST)
