@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from app.domain.diagnoses import Diagnosis, Evidence
 from app.domain.logs import PreparedLog
@@ -50,7 +51,8 @@ def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
         if place is None:
             dropped += 1
             continue
-        found.setdefault(place, Evidence(line=place[0], text=_restored(place[1], prepared.placeholders)))
+        text = _restored(place[1], prepared.placeholders)[:EVIDENCE_CHARS]
+        found.setdefault(place, Evidence(line=place[0], text=text))
     confidence = answer.confidence * ((cited - dropped) / cited if cited else 1.0)
     if answer.issues_found and not found:
         confidence = min(confidence, UNSUPPORTED)
@@ -91,16 +93,16 @@ def _citations(answer: Answer) -> Iterator[Citation]:
 
 
 def _locate(citation: Citation, texts: Mapping[int, tuple[str, ...]]) -> tuple[int, str] | None:
-    """Where the quote really stands, as (line, text of the line); None when nowhere, or in several places."""
+    """Where the quote really stands, as (line, that piece of it); None when nowhere, or in several places."""
     own = texts.get(citation.line, ())
     if not citation.quote.strip():
-        return (citation.line, own[0][:EVIDENCE_CHARS]) if own and own[0].strip() else None
+        return (citation.line, _verbatim(own[0], (0, len(own[0])))) if own and own[0].strip() else None
     pieces = _pieces(citation.quote)
     if not pieces:
         return None
     for text in own:
         if span := _span(pieces, text):
-            return citation.line, text[span[0] : span[1]][:EVIDENCE_CHARS]
+            return _found(citation.line, _verbatim(text, span))
     if sum(len(piece) for piece in pieces) < _TELLING_CHARS:
         return None
     patterns = [_pattern(piece) for piece in pieces]
@@ -108,10 +110,15 @@ def _locate(citation: Citation, texts: Mapping[int, tuple[str, ...]]) -> tuple[i
     for number, others in texts.items():
         for text in others:
             if span := _search(patterns, text):
-                elsewhere.setdefault(number, text[span[0] : span[1]][:EVIDENCE_CHARS])
+                elsewhere.setdefault(number, _verbatim(text, span))
         if len(elsewhere) > 1:
             return None
-    return next(iter(elsewhere.items()), None)
+    return next((_found(number, text) for number, text in elsewhere.items()), None)
+
+
+def _found(number: int, text: str) -> tuple[int, str] | None:
+    """None when nothing of the line itself was quoted, only our mark of a cut."""
+    return (number, text) if text.strip() else None
 
 
 def _pieces(quote: str) -> list[str]:
@@ -137,6 +144,15 @@ def _search(patterns: Sequence[re.Pattern[str]], text: str) -> tuple[int, int] |
         begin = match.start() if begin < 0 else begin
         end = match.end()
     return (begin, end) if begin >= 0 else None
+
+
+def _verbatim(text: str, span: tuple[int, int]) -> str:
+    """What stands at `span`, with whole placeholders, and of a line without its middle the longer side of the cut."""
+    begin, end = span
+    for match in chain(_PLACEHOLDER.finditer(text), MARKER.finditer(text)):
+        if match.start() < end and match.end() > begin:
+            begin, end = min(begin, match.start()), max(end, match.end())
+    return max(MARKER.split(text[begin:end]), key=len)
 
 
 def _restored(text: str, placeholders: Mapping[str, str]) -> str:

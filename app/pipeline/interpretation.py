@@ -116,7 +116,7 @@ def _citation(value: object) -> object:
 def _citations(value: object) -> object:
     if value is None:
         return []
-    listed = value if isinstance(value, list) else [value]
+    listed = value if isinstance(value, list | tuple) else [value]
     return [_citation(part) for part in listed[:_EVIDENCE]]
 
 

@@ -40,13 +40,14 @@ _HAS_CONTROL = re2.compile(_CONTROL_BYTES, latin1())
 
 def split(text: str) -> list[str]:
     """Lines without their ends. The newline that ends the log begins no further line."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").removesuffix("\r")
-    if _HAS_CONTROL.search(text.encode()):
-        text = _CONTROL.sub(_separate, _ANSI.sub("", text))
     if not text:
         return []
-    return text.removesuffix("\n").split("\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    text = text.removesuffix("\n")
+    if _HAS_CONTROL.search(text.encode()):
+        text = _CONTROL.sub(_separate, _ANSI.sub("", text))
+    return text.split("\n")
 
 
 def trim_giants(lines: list[str], *, limit: int = GIANT) -> dict[int, int]:

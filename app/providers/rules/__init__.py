@@ -1,4 +1,4 @@
-"""The provider that reads without a model: a catalog of failure signatures, kept as data, and the logic to weigh them."""
+"""The provider that reads without a model: a catalog of failure signatures, kept as data, and the logic to weigh."""
 
 from app.providers.rules.provider import Rules
 

@@ -155,7 +155,7 @@ class Catalog:
         self.by_id = {signature.id: signature for signature in signatures}
         self.by_meter: dict[str, Signature] = {s.meter: s for s in signatures if s.meter}
         self.by_trace: dict[str, Signature] = {s.trace: s for s in signatures if s.trace}
-        owned = [(p, s, None) for s in signatures for p in s.patterns]
+        owned: list[tuple[str, Signature, int | None]] = [(p, s, None) for s in signatures for p in s.patterns]
         owned += [(p, s, number) for s in signatures for number, p in enumerate(s.details)]
         self._owners: list[tuple[Signature, int | None]] = [(s, detail) for _, s, detail in owned]
         refusals = [(p, s) for s in signatures for p in s.unless]
@@ -191,7 +191,7 @@ class Catalog:
 @functools.cache
 def load(directory: Path = DIRECTORY) -> Catalog:
     """Read and compile the catalog; once per process. Raises `pydantic.ValidationError` or `yaml.YAMLError`."""
-    phrases = Phrases.model_validate(_read(directory / "phrases.yaml"))
+    phrases = Phrases.model_validate(read_yaml(directory / "phrases.yaml"))
     return Catalog(tuple(_signatures(directory)), phrases)
 
 
@@ -205,11 +205,12 @@ def _signatures(directory: Path) -> Iterator[Signature]:
     for file in sorted(directory.glob("*.yaml")):
         if file.name != "phrases.yaml":
             # the file's name is a group, so that `explains: ["@database"]` needs no listing
-            entries = _ENTRIES.validate_python(_read(file))
+            entries = _ENTRIES.validate_python(read_yaml(file))
             yield from adapter.validate_python([{**e, "groups": [*e.get("groups", ()), file.stem]} for e in entries])
 
 
-def _read(file: Path) -> object:
+def read_yaml(file: Path) -> object:
+    """A YAML file's content. Raises `yaml.YAMLError`."""
     # the C parser is ten times faster and always in PyYAML's wheels; a build without it still works
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both are safe loaders

@@ -4,60 +4,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from app.domain.diagnoses import Severity
 from app.domain.logs import Level, Line, PreparedLog, Template
-from app.providers.rules.catalog import Catalog, Escalation, Signature
-from app.providers.rules.traces import Trace, parse, spoken
+from app.providers.rules.catalog import Catalog, Signature
+from app.providers.rules.grading import Scene, graded
+from app.providers.rules.nouns import Finding, Hit
+from app.providers.rules.traces import parse, spoken
 from app.providers.rules.traffic import Traffic, measure
 
 #: Lines of one record that are asked for signatures, at its head and as many at its end.
 RECORD_LINES = 60
 #: A generic signature (a stack trace, an exit code) is not told when the same record shows one above this weight.
 GENERIC_WEIGHT = 35
-#: Passing troubles seen at least this often are not forgiven when they end.
-LASTING_COUNT = 20
-#: Fewer lines than this after a record: the log ends with it.
-LAST_LINES = 3
 #: Fields that one line of a record lends to what another line of it shows.
 SHARED_FIELDS = frozenset({"path"})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hit:
-    """A line that shows something, within its record. `offset`: where in the line."""
-
-    line: Line
-    record: tuple[Line, ...]
-    offset: int = 0
-    trace: Trace | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One signature in this log."""
-
-    signature: Signature
-    #: Records that show it; a lower bound when not `exact`.
-    count: int
-    exact: bool
-    #: Line numbers of the first and the last record that show it.
-    first: int
-    last: int
-    #: Lines that show it, ascending: never empty; and those that only tell more.
-    hits: tuple[Hit, ...]
-    details: tuple[Hit, ...]
-    #: Values of the match's named groups, the most frequent first.
-    fields: Mapping[str, tuple[str, ...]]
-    severity: Severity
-    confidence: float
-    #: Line number after which it works again; None when nothing tells so.
-    recovered: int | None = None
-
-    @property
-    def trace(self) -> Trace | None:
-        """The first stack trace among its records that reaches the reader's own code, else the first one."""
-        traces = [hit.trace for hit in (*self.hits, *self.details) if hit.trace]
-        return next((trace for trace in traces if trace.where), traces[0] if traces else None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,8 +89,8 @@ def find(log: PreparedLog, catalog: Catalog, check: Callable[[], None]) -> Findi
     _tally_traffic(traffic, catalog, tallies)
     found = {name: tally.finding() for name, tally in tallies.items() if tally.total >= tally.signature.min_count}
     known = {n: f for n, f in found.items() if not f.signature.only_with or found.keys() & set(f.signature.only_with)}
-    scene = _Scene(known=known, traffic=traffic, recoveries=tuple(recoveries), lines=log.coverage.lines_total)
-    weighed = (_graded(finding, scene) for finding in known.values())
+    scene = Scene(known=known, traffic=traffic, recoveries=tuple(recoveries), lines=log.coverage.lines_total)
+    weighed = (graded(finding, scene) for finding in known.values())
     return Findings(
         known=tuple(sorted(weighed, key=lambda finding: finding.first)),
         errors=tuple(t for t in unknown if t.level >= Level.ERROR),
@@ -222,46 +181,3 @@ def _tally_traffic(traffic: Traffic, catalog: Catalog, tallies: dict[str, _Tally
 
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Scene:
-    """What a finding is judged beside."""
-
-    known: Mapping[str, Finding]
-    traffic: Traffic
-    recoveries: tuple[int, ...]
-    lines: int
-
-
-def _graded(finding: Finding, scene: _Scene) -> Finding:
-    """With the severity that its count and its company give it."""
-    signature = finding.signature
-    steps = [step for step in signature.escalate if _reached(step, finding, scene)]
-    severity = max((signature.severity, *(step.to for step in steps)), key=lambda reached: reached.rank)
-    confidence = max((signature.confidence, *(step.confidence or 0.0 for step in steps)))
-    finding = replace(finding, severity=severity, confidence=confidence)
-    after = [line for line in scene.recoveries if line > finding.last]
-    if not (signature.transient and after):
-        return finding
-    passed = Severity.LOW if finding.count < LASTING_COUNT else Severity.MEDIUM
-    return replace(finding, recovered=min(after), severity=min(severity, passed, key=lambda reached: reached.rank))
-
-
-def _reached(step: Escalation, finding: Finding, scene: _Scene) -> bool:
-    meter = finding.signature.meter
-    share = scene.traffic.share(meter) if meter else 1.0
-    if finding.count < step.count or share < step.share:
-        return False
-    if step.at_end and scene.lines - max(hit.record[-1].number for hit in finding.hits) > LAST_LINES:
-        return False
-    return not step.company or _in_company(step, finding, scene.known)
-
-
-def _in_company(step: Escalation, finding: Finding, known: Mapping[str, Finding]) -> bool:
-    """Is one of its company here, with the same value where that is asked for?"""
-    company = [known[name] for name in step.company if name in known]
-    if not step.shares:
-        return bool(company)
-    own = set(finding.fields.get(step.shares, ()))
-    return any(own.intersection(other.fields.get(step.shares, ())) for other in company)

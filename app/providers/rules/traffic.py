@@ -1,22 +1,22 @@
 """What an HTTP server answered: requests by status, as far as the lines of the log tell."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import re2
+
 from app.domain.logs import Line, Template
 
 #: Where access logs and frameworks put the status. The first that is found counts.
-_STATUS = re.compile(
-    r'" (?P<a>[1-5]\d\d) (?:\d+|-)'  # common and combined log format
+_STATUS = re2.compile(
+    r'(?i)" (?P<a>[1-5]\d\d) (?:\d+|-)'  # common and combined log format
     r'|HTTP/\d(?:\.\d)?"? (?P<b>[1-5]\d\d)\b'
     r'|"?(?:http_?)?status(?:_?code)?"?\s?[=:]\s?"?(?P<c>[1-5]\d\d)\b'
     r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S*/\S*\"? (?:-> |=> |- )?\"?(?P<d>[1-5]\d\d)\b"
     r"|\b(?:responded|returned|completed)(?: with)?(?: HTTP)? (?P<e>[1-5]\d\d)\b",
-    re.IGNORECASE,
 )
-_REQUEST = re.compile(r"\b(?P<method>GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?P<path>/[^\s?\"]*)")
+_REQUEST = re2.compile(r"\b(?P<method>GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?P<path>/[^\s?\"]*)")
 
 METERS: dict[str, frozenset[int]] = {
     "5xx": frozenset(range(500, 600)),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.diagnoses import Severity
-from app.providers.rules.findings import Finding
+from app.providers.rules.nouns import Finding
 
 #: What one step of severity is worth beside a signature's weight.
 SEVERITY_POINTS = 8.0
@@ -35,7 +35,7 @@ def weigh(findings: Sequence[Finding]) -> Verdict | None:
     findings = _united(findings)
     roots = [f for f in findings if not any(_explains(other, f) for other in findings)] or list(findings)
     reach = {root.signature.id: _consequences(root, findings) for root in roots}
-    ranked = sorted(roots, key=lambda root: _points(root, len(reach[root.signature.id])), reverse=True)
+    ranked = sorted(roots, key=lambda root: _rank(root, reach[root.signature.id]), reverse=True)
     cause = ranked[0]
     consequences = reach[cause.signature.id]
     others = [f for f in findings if f is not cause and f not in consequences]
@@ -73,8 +73,14 @@ def _united(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    """A cause does not begin after its effect has ended, and what has passed does not explain what lasts."""
+    """A cause does not begin after its effect has ended, and what has passed does not explain what lasts.
+
+    Of two that explain each other, the one nearer to the root does.
+    """
     if cause.recovered is not None and effect.recovered is None and effect.last > cause.recovered:
+        return False
+    mutual = effect.signature.explains_signature(cause.signature)
+    if mutual and cause.signature.weight <= effect.signature.weight:
         return False
     return cause.signature.explains_signature(effect.signature) and cause.first <= effect.last
 
@@ -85,6 +91,12 @@ def _consequences(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
     for step in reached:  # grows while it is read: a walk through the graph
         reached += [f for f in findings if f not in reached and _explains(step, f)]
     return reached[1:]
+
+
+def _rank(root: Finding, consequences: Sequence[Finding]) -> tuple[int, float]:
+    """A cause must account for the worst there is, and only then be near to the root."""
+    worst = max(finding.severity.rank for finding in (root, *consequences))
+    return worst, _points(root, len(consequences))
 
 
 def _points(finding: Finding, explained: int) -> float:

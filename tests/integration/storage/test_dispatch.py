@@ -192,3 +192,24 @@ def test_the_whole_way_of_a_hundred_analyses_through_the_protocol(store):
             seen += rung
         assert seen == ids
     assert store.rows("SELECT DISTINCT status, epoch FROM analysis_results") == [(Status.COMPLETED, 2)]
+
+
+def test_two_dispatchers_at_the_very_same_time_send_at_most_a_window_each(store):
+    add(store, 40)
+    assert sum(len(answer) for answer in at_once(2, lambda _: store.due(window=6))) <= 12
+    assert store.due(window=6) == []
+
+
+def test_what_was_swept_is_told_for_the_statistics(store):
+    lost, failed, late = (store.added(route=OLLAMA, deadline_seconds=100) for _ in range(3))
+    for analysis_id in (lost, failed):
+        store.lose_worker(store.claimed(analysis_id).analysis_id)
+    store.set(failed, "attempt = 3")
+    store.set(late, "deadline_at = now()")
+    with store.unit_of_work() as tx:
+        expired = {swept.status: swept for swept in tx.dispatch.expire_leases(max_attempts=3)}
+        [overdue] = tx.dispatch.expire_deadlines()
+    assert set(expired) == {Status.QUEUED, Status.FAILED}
+    assert expired[Status.QUEUED].seconds is None
+    assert expired[Status.FAILED].seconds > 0
+    assert (overdue.status, overdue.provider, overdue.source) == (Status.FAILED, "ollama", "auto")

@@ -75,7 +75,10 @@ def test_a_quote_of_a_cut_line_is_true_across_the_cut():
     prepared = prepare(log, limits=PreparationLimits(max_line_chars=100), token_budget=8000)
     text = prepared.shown[0].text
     found = ground(answered((1, text)), prepared)
-    assert found.diagnosis.evidence[0].text == text
+    evidence = found.diagnosis.evidence[0].text
+    assert evidence in log
+    assert text.startswith(evidence)
+    assert ground(answered((1, "characters cut")), prepared).dropped == 1
 
 
 def test_reversible_placeholders_are_put_back():

@@ -1,5 +1,6 @@
 """A model's text to an answer."""
 
+import contextlib
 import json
 import time
 
@@ -86,7 +87,9 @@ def test_lists_and_nothing_become_text():
 
 
 def test_what_is_too_long_is_cut():
-    answer = variant(summary="x" * 100_000, evidence=[{"line": 1, "quote": "y" * 10_000}] * 500)
+    answer = variant(
+        summary="x" * 50_000, evidence=[{"line": 1, "quote": "y" * 5_000}, *[{"line": 1, "quote": ""}] * 99]
+    )
     assert len(answer.summary) == 2000
     assert len(answer.evidence) == 50
     assert len(answer.evidence[0].quote) == 4000
@@ -127,12 +130,8 @@ def test_what_is_no_answer_is_malformed_and_takes_no_time(text):
     ).map(json.dumps)
 )
 def test_any_text_is_an_answer_or_malformed(text):
-    try:
-        answer = interpret(text)
-    except AnswerMalformed as error:
-        assert error.detail
-    else:
-        assert 0 <= answer.confidence <= 1
+    with contextlib.suppress(AnswerMalformed):
+        assert 0 <= interpret(text).confidence <= 1
 
 
 def test_the_schema_names_every_field_of_an_answer():

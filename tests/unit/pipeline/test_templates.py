@@ -14,9 +14,7 @@ def templates(*lines, **limits):
 
 
 def test_variable_parts_are_masked():
-    assert mask(
-        "blk_-6952295868487656571 from /10.251.73.220:50010 took 12.5ms"
-    ) == "blk<*> from /<*> took <*>".replace("blk<*>", "blk_<*>")
+    assert mask("blk_-6952295868487656571 from /10.251.73.220:50010 took 12.5ms") == "<*> from /<*> took <*>"
     assert mask("user 1f3a9c77-aaaa-4bbb-8ccc-0123456789ab at 2024-05-01T12:00:00Z") == "user <*> at <*>"
     assert mask("relation 'users' at 0xdeadbeef in deadbeef01") == "relation <*> at <*> in <*>"
 

@@ -1,0 +1,108 @@
+"""What is said when no signature tells the story: unknown errors, many warnings, or nothing wrong."""
+
+from collections.abc import Sequence
+
+from app.domain.diagnoses import Severity
+from app.domain.logs import Level, PreparedLog, Template
+from app.providers.rules.findings import Findings
+from app.providers.rules.replies import Reply, cut, distinct, numbered, often
+from app.providers.rules.stamps import stamp, unstamped
+from app.providers.rules.wording import Words, quoted
+
+#: Warnings above this share of the records are told as a (small) issue.
+WARNING_SHARE = 0.2
+WARNINGS_LEAST = 20
+ERRORS_MANY = 100
+#: A line this near before the first error is told with it.
+BEFORE_LINES = 3
+MUTE_SHARE = 0.5
+UNSURE = 0.65
+
+
+def lasting(errors: Sequence[Template]) -> bool:
+    """Are the unknown errors more than the one request that failed?"""
+    return any(template.level >= Level.CRITICAL or template.count >= 3 for template in errors)
+
+
+def unknown(found: Findings, log: PreparedLog, beside: str, text: Words) -> Reply:
+    """What to say about errors that show no signature. `beside`: trifles that were found besides, in words."""
+    ranked = sorted(
+        found.errors, key=lambda template: (-template.level, template.first != log.first_error, -template.count)
+    )
+    top = ranked[0]
+    line = top.exemplars[0][0]
+    title = text.unknown_fatal if top.level >= Level.CRITICAL else text.unknown_title
+    summary = [title.format(times=often(top.count, text), quote=quoted(unstamped(line.text))) + "."]
+    if len(ranked) > 1:
+        other = ranked[1].exemplars[0][0]
+        summary.append(
+            text.unknown_others.format(count=len(ranked) - 1, line=other.number, quote=quoted(unstamped(other.text)))
+            + "."
+        )
+    first = min(found.errors, key=lambda template: template.first).exemplars[0][0]
+    time = stamp(first.text)
+    cause = text.unknown_cause.format(line=first.number, time=f" ({time})" if time else "")
+    earlier = [line for line in log.shown if line.number < first.number and line.text.strip()]
+    before = max(earlier, key=lambda line: line.number, default=None)
+    if before is not None and first.number - before.number <= BEFORE_LINES:
+        cause += text.unknown_before.format(line=before.number, quote=quoted(unstamped(before.text)))
+    if beside:
+        summary.append(text.others.format(list=beside))
+    return Reply(
+        summary=" ".join(summary),
+        root_cause=cause,
+        recommendation=numbered(step.format(line=first.number) for step in text.unknown_steps),
+        severity=_severity(found.errors, log).value,
+        confidence=0.4,
+        issues_found=True,
+        evidence=distinct([cut(line), *(cut(t.exemplars[0][0]) for t in ranked[1:])]),
+    )
+
+
+def _severity(errors: Sequence[Template], log: PreparedLog) -> Severity:
+    total = sum(template.count for template in errors)
+    many = total >= ERRORS_MANY and total >= log.coverage.records * WARNING_SHARE
+    if many or any(template.level >= Level.CRITICAL for template in errors):
+        return Severity.HIGH
+    return Severity.MEDIUM if lasting(errors) else Severity.LOW
+
+
+def healthy(found: Findings, log: PreparedLog, text: Words) -> Reply:
+    """What to say about a log without an error: that it is fine, or that it has very many warnings."""
+    count = sum(template.count for template in found.warnings)
+    top = max(found.warnings, key=lambda template: template.count, default=None)
+    told = {"records": log.coverage.records, "templates": log.coverage.templates, "lines": log.coverage.lines_total}
+    if top is None:
+        return _quiet(text.healthy.format(**told), text, confidence=_sureness(log, 0.85))
+    line = top.exemplars[0][0]
+    quote = {"count": count, "times": often(top.count, text), "quote": quoted(unstamped(line.text))}
+    if count < WARNINGS_LEAST or count < log.coverage.records * WARNING_SHARE:
+        summary = f"{text.healthy.format(**told)} {text.healthy_warnings.format(**quote)}."
+        return _quiet(summary, text, confidence=_sureness(log, 0.75))
+    return Reply(
+        summary=text.warnings_title.format(**quote, records=log.coverage.records) + ".",
+        root_cause=text.warnings_cause,
+        recommendation=text.warnings_steps.format(line=line.number),
+        severity=Severity.LOW.value,
+        confidence=0.4,
+        issues_found=True,
+        evidence=distinct([cut(line), *(cut(t.exemplars[0][0]) for t in found.warnings)]),
+    )
+
+
+def _sureness(log: PreparedLog, told: float) -> float:
+    """Less sure of a log whose lines mostly name no level: their errors may not look like errors."""
+    mute = sum(template.count for template in log.templates if template.level is Level.UNKNOWN)
+    return min(told, UNSURE) if mute > log.coverage.records * MUTE_SHARE else told
+
+
+def _quiet(summary: str, text: Words, *, confidence: float) -> Reply:
+    return Reply(
+        summary=summary,
+        root_cause=text.healthy_cause,
+        recommendation=text.healthy_steps,
+        severity=Severity.LOW.value,
+        confidence=confidence,
+        issues_found=False,
+        evidence=[],
+    )
