@@ -13,6 +13,8 @@ from app.providers.rules.wording import Words, quoted
 WARNING_SHARE = 0.2
 WARNINGS_LEAST = 20
 ERRORS_MANY = 100
+#: As many unknown errors, of one kind or of several, are more than one request that failed.
+LASTING = 3
 #: A line this near before the first error is told with it.
 BEFORE_LINES = 3
 MUTE_SHARE = 0.5
@@ -21,7 +23,8 @@ UNSURE = 0.65
 
 def lasting(errors: Sequence[Template]) -> bool:
     """Are the unknown errors more than the one request that failed?"""
-    return any(template.level >= Level.CRITICAL or template.count >= 3 for template in errors)
+    fatal = any(template.level >= Level.CRITICAL for template in errors)
+    return fatal or sum(template.count for template in errors) >= LASTING
 
 
 def unknown(found: Findings, log: PreparedLog, beside: str, text: Words) -> Reply:

