@@ -6,7 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from app.settings import Log
 from app.stack import Stack, Wishes
+from app.telemetry import configure_logging
 from tests.bench.jobs import crowd, single
 from tests.bench.measures import Measure, as_json, as_table, machine
 from tests.bench.preparation import preparation
@@ -21,6 +23,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=10, help="size of the generated log (10)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
+    configure_logging(Log(level="WARNING"))
     measures = [*_jobs(options), *preparation(options.megabytes)]
     text = as_json(measures) if options.json else f"{machine()}\n\n{as_table(measures)}"
     sys.stdout.write(text + "\n")
