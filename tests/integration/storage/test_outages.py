@@ -18,6 +18,9 @@ from app.supervisor import Supervisor
 from tests.support.stores import Store, at_once
 from tests.support.waiting import until
 
+#: A server that was killed again and again is started again after a growing pause.
+RESTART_SECONDS = 60
+
 
 @pytest.fixture(scope="module")
 def supervisor(tmp_path_factory) -> Iterator[Supervisor]:
@@ -35,6 +38,7 @@ def own_server(supervisor) -> Iterator[str]:
 
 @pytest.fixture
 def fragile(own_server) -> Iterator[Store]:
+    until(lambda: connects(own_server), timeout=RESTART_SECONDS, what="the server being back")
     with Store(own_server) as store:
         store.empty()
         yield store
@@ -75,7 +79,7 @@ def test_a_server_that_goes_and_comes_back_costs_a_few_refusals(fragile, supervi
     pid = supervisor.pids()["postgres"]
     os.kill(pid, how)
     until(lambda: not answers(fragile), what="refusals")
-    until(lambda: answers(fragile), timeout=30, what="answers again")
+    until(lambda: answers(fragile), timeout=RESTART_SECONDS, what="answers again")
     assert all(answers(fragile) for _ in range(15)), "one outage empties the whole pool"
     assert fragile.status(kept) is Status.RUNNING
     assert fragile.conclude(claim)
@@ -92,7 +96,7 @@ def test_what_was_not_committed_when_the_server_died_never_was(fragile, supervis
 
     with pytest.raises(StorageUnavailable):
         claim_while_it_dies()
-    until(lambda: answers(fragile), timeout=30)
+    until(lambda: answers(fragile), timeout=RESTART_SECONDS)
     assert fragile.status(analysis_id) is Status.QUEUED
 
 
