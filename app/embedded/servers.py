@@ -76,7 +76,15 @@ class EmbeddedServers:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port on which nobody listens now."""
+    """A port on which nobody listens now.
+
+    Below the range that systems hand out to outgoing connections (from 32768 on Linux), so that none of those takes it
+    while a server restarts. The system chooses when all that were tried are taken.
+    """
+    for _ in range(50):
+        port = 15_000 + secrets.randbelow(15_000)
+        if port_is_free(port, host):
+            return port
     with socket.create_server((host, 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -113,10 +113,12 @@ class Execution:
                     self._settling.conclude(claim, conclusion)
 
     def _prepare(self, claim: Claim, watch: CallWatch) -> Conclusion | None:
-        chain = self._routing.chain(claim.source)
+        chain = self._routing.available(claim.source)
         prepared = self._read(claim, budget=min(self._policy.token_budget, chain[0].token_budget))
         if chain[0].name == RULES:
-            return _conclusion(claim, self._asking.ask(chain[0], claim, prepared, watch), error=None)
+            missing = self._routing.missing(claim.source)
+            asked = self._asking.ask(chain[0], claim, prepared, watch)
+            return _conclusion(claim, asked, error=Failure.of(missing) if missing else None)
         watch.check()
         self._settling.hand_on(claim, prepared, queue=infer_queue(chain[0].name))
         return None
@@ -129,7 +131,7 @@ class Execution:
     def _answer(self, claim: Claim, prepared: PreparedLog, watch: CallWatch) -> Conclusion:
         """Ask along the chain. Only the first provider is retried: somebody waits, and the next one may answer now."""
         failure: Failure | None = None
-        first, *rest = self._routing.chain(claim.source)
+        first, *rest = self._routing.available(claim.source)
         for provider in (first, *rest):
             try:
                 # the model somebody named is the first provider's; another one would not know it

@@ -61,7 +61,7 @@ class Keys:
         )
         with self._unit_of_work() as tx:
             key = tx.keys.add(new)
-        log.info("api_key_created", prefix=prefix, project=project, scopes=sorted(wanted))
+        log.info("api_key_created", prefix=prefix, project=project, scopes=sorted(map(str, wanted)))
         return CreatedKey(key=key, token=f"bf_{prefix}_{secret}")
 
     def authenticate(self, token: str) -> ApiKey:

@@ -34,14 +34,23 @@ class Routing:
 
         Raises `ProviderNotConfigured` when the source is one this server does not have.
         """
-        wanted = self.auto if source is Source.AUTO else _BY_SOURCE[source]
-        names = [name for name in wanted if name != RULES]
-        missing = [name for name in names if name not in self.providers]
-        if missing:
-            raise ProviderNotConfigured(
-                f"`source: {source}` needs the provider {missing[0]}, which is not configured on this server."
-            )
-        return tuple(self.providers[name] for name in (*names, RULES))
+        missing = self.missing(source)
+        if missing is not None:
+            raise missing
+        return self.available(source)
+
+    def available(self, source: Source) -> tuple[Provider, ...]:
+        """The same without what is missing: a provider may have been taken away since the analysis was accepted."""
+        return tuple(self.providers[name] for name in (*self._names(source), RULES) if name in self.providers)
+
+    def missing(self, source: Source) -> ProviderNotConfigured | None:
+        """The error of the first provider of the chain that this server does not have."""
+        for name in self._names(source):
+            if name not in self.providers:
+                return ProviderNotConfigured(
+                    f"`source: {source}` needs the provider {name}, which is not configured on this server."
+                )
+        return None
 
     def route(self, source: Source) -> Route:
         """Where a new analysis goes."""
@@ -50,3 +59,7 @@ class Routing:
     def identity(self, source: Source) -> str:
         """What would answer, by name: a part of the cache key."""
         return ",".join(f"{provider.name}:{provider.model}" for provider in self.chain(source))
+
+    def _names(self, source: Source) -> tuple[str, ...]:
+        wanted = self.auto if source is Source.AUTO else _BY_SOURCE[source]
+        return tuple(name for name in wanted if name != RULES)

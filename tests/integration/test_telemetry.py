@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from app import telemetry
-from tests.support.web_server import free_port
+from app.embedded.servers import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Self
 
 import requests
 
+from app.embedded.servers import free_port
 from tests.support.waiting import until
 
 _ROOT = Path(__file__).parents[2]
@@ -78,9 +78,3 @@ class WebServer:
             return requests.get(f"{self.url}/health", timeout=2).status_code == 200
         except requests.RequestException:
             return False
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

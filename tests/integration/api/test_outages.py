@@ -1,9 +1,9 @@
 import pytest
 
 from app.container import build
+from app.embedded.servers import free_port
 from app.settings import Settings
 from app.web import create_app
-from tests.support.web_server import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -301,3 +301,10 @@ def test_what_was_replaced_at_the_door_stands_in_the_coverage(store):
     found = kernel(store).answered(log=LOG + "\x00" * 3, source=Source.RULES, bytes_replaced=4)
     assert found.coverage.bytes_replaced == 7
     assert found.coverage.lines_total == 2
+
+
+def test_a_provider_that_was_taken_away_since_is_replaced_by_the_rules(store):
+    analysis_id = kernel(store, scripted(answer())).submit(source=Source.LOCAL, log=LOG)
+    found = kernel(store).finish(analysis_id)
+    assert (found.status, found.provider, found.degraded) == (Status.COMPLETED, "rules", True)
+    assert found.error.code == "provider_not_configured"
