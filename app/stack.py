@@ -145,11 +145,15 @@ class Stack:
         )
         running.enter_context(embedded)
         metrics = self.settings.metrics.directory or self.directory / "metrics"
-        shutil.rmtree(metrics, ignore_errors=True)  # numbers of processes that are gone
-        metrics.mkdir(mode=0o700, parents=True)
+        scratch = self.directory / "tmp"
+        # numbers of processes that are gone, and what killed ones could not clean up
+        for emptied in (metrics, scratch):
+            shutil.rmtree(emptied, ignore_errors=True)
+            emptied.mkdir(mode=0o700, parents=True)
         self._environ |= {
             "BIFROST_DATA_DIR": str(self.directory),
             "BIFROST_METRICS__DIRECTORY": str(metrics),
+            "TMPDIR": str(scratch),
             "PYTHONUNBUFFERED": "1",
             # Whoever starts all this as root on one machine has decided so; in production the warning stays.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",

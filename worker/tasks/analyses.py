@@ -1,16 +1,31 @@
 """The two stages of an analysis. The message carries an id, nothing else."""
 
+from collections.abc import Callable
+
+import structlog
+
 from app.broker import celery
+from app.domain.errors import Unavailable
 from worker import process
+
+log = structlog.get_logger(__name__)
 
 
 @celery.task(name="bifrost.prepare")
 def prepare(analysis_id: int) -> None:
     """Read the log; the rules answer at once."""
-    process.container().execution.prepare(analysis_id, owner=process.name())
+    _run(process.container().execution.prepare, analysis_id)
 
 
 @celery.task(name="bifrost.infer")
 def infer(analysis_id: int) -> None:
     """Ask the providers."""
-    process.container().execution.infer(analysis_id, owner=process.name())
+    _run(process.container().execution.infer, analysis_id)
+
+
+def _run(stage: Callable[..., None], analysis_id: int) -> None:
+    try:
+        stage(analysis_id, owner=process.name())
+    except Unavailable as error:
+        # expected in an outage, and nothing is lost: the message is sent again, or the lease runs out
+        log.warning("task_put_off", analysis_id=analysis_id, code=error.code)
