@@ -4,13 +4,11 @@ import logging
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from socket import socket
-from typing import Any
 
 import structlog
 from gunicorn.arbiter import Arbiter
@@ -19,16 +17,15 @@ from gunicorn.glogging import Logger
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException, UnsupportedTransferCoding
 from gunicorn.http.message import Request
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app import telemetry
+from app.connections import PatientWorker
 from app.lifeline import die_with_parent
 from app.settings import load
 
 log = structlog.get_logger()
 
 _SETTINGS = load()
-_ARRIVING = threading.local()
 #: What is not a request, from the particular to the general, and how it is refused.
 _REFUSALS: Mapping[type[Exception], HTTPStatus] = {
     LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -40,18 +37,8 @@ _REFUSALS: Mapping[type[Exception], HTTPStatus] = {
 _MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn makes unnamed files of its own in it
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A thread worker that does not wait for ever for a request's headers, as app.api does not for its body."""
-
-    def handle(self, conn: TConn) -> Any:
-        """One request, in a thread."""
-        from app.api.slow_clients import HEAD_GRACE, WATCHMAN
-
-        _ARRIVING.reading = WATCHMAN.begin(conn.sock, HEAD_GRACE)
-        try:
-            return super().handle(conn)
-        finally:
-            _arrived()
+class Worker(PatientWorker):
+    """Refuses in our own words."""
 
     def handle_error(self, req: Request | None, client: socket, addr: object, exc: BaseException) -> None:
         """What is not HTTP gets a problem too. Its text is not logged: it may be a piece of somebody's log."""
@@ -95,10 +82,12 @@ worker_class = Worker
 logger_class = Log
 worker_tmp_dir = str(_MEMORY) if _MEMORY.is_dir() else None
 control_socket_disable = True
+# connections of a process, idle ones included; with its own files well below the usual limit of 1,024 open ones
+worker_connections = 512
 # connections and threads are made after the fork
 preload_app = False
 backlog = 1024
-# seconds; a thread that waits for its request is cut off much earlier, see app.api.slow_clients
+# seconds; clients are not waited for that long, see app.connections and app.api.slow_clients
 timeout = 60
 graceful_timeout = 10
 keepalive = 15
@@ -121,32 +110,18 @@ def on_exit(server: Arbiter) -> None:
         shutil.rmtree(server.temporary_metrics, ignore_errors=True)
 
 
-def post_fork(_server: Arbiter, _worker: ThreadWorker) -> None:
+def post_fork(_server: Arbiter, _worker: Worker) -> None:
     """A worker ends with its master, however that ends."""
     die_with_parent()
 
 
-def pre_request(_worker: ThreadWorker, _request: object) -> None:
-    """The headers are complete."""
-    _arrived()
-
-
-def child_exit(_server: Arbiter, worker: ThreadWorker) -> None:
+def child_exit(_server: Arbiter, worker: Worker) -> None:
     """Its gauges go, its counts stay."""
     telemetry.forget_process(worker.pid)
 
 
-def worker_exit(_server: Arbiter, _worker: ThreadWorker) -> None:
+def worker_exit(_server: Arbiter, _worker: Worker) -> None:
     """Give back what the process holds: connections above all."""
     loaded = sys.modules.get("wsgi")
     if loaded is not None and hasattr(loaded, "container"):
         loaded.container.close()
-
-
-def _arrived() -> None:
-    from app.api.slow_clients import WATCHMAN
-
-    reading = getattr(_ARRIVING, "reading", None)
-    if reading is not None:
-        _ARRIVING.reading = None
-        WATCHMAN.end(reading)

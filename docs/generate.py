@@ -33,7 +33,9 @@ left it. `db`, `keys`, `doctor`, `config`, `serve`, `worker` and `dispatcher` wo
 themselves (`BIFROST_DATABASE_URL`, `BIFROST_REDIS_URL`, else those of that `up`), all others over HTTP."""
 _STREAMS = """\
 Standard output carries results only; progress and hints go to standard error. Color and spinners appear on terminals
-only; `NO_COLOR` is respected. `--json` and `--format json` print one object on each line, indented on a terminal."""
+only; `NO_COLOR` is respected. `--json` and `--format json` print one object on each line, indented on a terminal.
+Tables have a head on terminals only, so that each line of a pipe is a row. `list` and `status` cut a summary to what
+fits on the terminal, elsewhere to 100 characters: `--json` and `result` have all of it."""
 _WORST = f"""\
 With several logs the worst wins, in this order: {", ".join(str(int(code)) for code in WORST_FIRST)}. A finding is never
 hidden by trouble with another log."""

@@ -11,6 +11,7 @@ from flask import Flask, Response, g, request
 from flask.json.provider import JSONProvider
 
 from app import telemetry
+from app.api.slow_clients import bound_answer
 
 log = structlog.get_logger()
 
@@ -60,6 +61,9 @@ def _finish(response: Response) -> Response:
     response.headers.extend((("X-Request-ID", g.request_id), *_HEADERS))
     if "Content-Security-Policy" not in response.headers:
         response.headers.extend(_POLICY)
+    connection = request.environ.get("gunicorn.socket")
+    if connection:
+        bound_answer(connection, response.calculate_content_length() or 0)
     write = log.debug if request.path.startswith(_QUIET) else log.info
     write(
         "request_finished",

@@ -17,6 +17,9 @@ from app.domain import errors
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+#: More than these would help nobody, and a body may have a million unknown fields.
+MAX_ERRORS = 50
+_MAX_NAME_CHARS = 100
 #: Seconds to wait before trying again, when the error itself gives no hint.
 _RETRY_AFTER = 2.0
 
@@ -123,7 +126,7 @@ def _expected(error: errors.BifrostError) -> Response:
     headers = dict(_CHALLENGES.get(status, {}))
     extra: dict[str, object] = {}
     if isinstance(error, RequestInvalid):
-        extra["errors"] = [{"in": e.where, "field": e.field, "message": e.message} for e in error.found]
+        extra["errors"] = [_shown(found) for found in error.found[:MAX_ERRORS]]
     if isinstance(error, errors.LogTooLarge):
         extra["limit_bytes"] = limits().max_log_bytes
     if error.retry_after is not None or isinstance(error, errors.Unavailable):
@@ -132,6 +135,12 @@ def _expected(error: errors.BifrostError) -> Response:
         log.warning("request_failed", code=error.code, detail=error.detail)
     telemetry.count_error(error.code, where="api")
     return _problem(status, error.code, title, error.detail, headers=headers, extra=extra)
+
+
+def _shown(found: FieldError) -> dict[str, str]:
+    # a name is whatever somebody sent: of any length, and perhaps not Unicode
+    name = found.field[:_MAX_NAME_CHARS].encode(errors="backslashreplace").decode()
+    return {"in": found.where, "field": name, "message": found.message}
 
 
 def _refused(error: HTTPException) -> Response | HTTPException:
@@ -156,6 +165,7 @@ def _unexpected(error: Exception) -> Response:
 _DETAILS: Mapping[int, str] = {
     HTTPStatus.NOT_FOUND: "There is nothing at this path; /docs shows what there is.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This path exists, but not for this method; see the Allow header.",
+    HTTPStatus.NOT_IMPLEMENTED: "Transfer-Encoding can be `chunked` only; compress with Content-Encoding.",
 }
 
 

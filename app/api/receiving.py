@@ -3,13 +3,17 @@
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Protocol
 
 import zstandard
 from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import NotImplemented as TransferCodingUnsupported
 
+from app.api.admission import aside
+from app.api.context import limits
 from app.api.errors import BodyTooSlow, MediaTypeUnsupported
 from app.api.slow_clients import WATCHMAN, Reading
 from app.domain.errors import BodyUnreadable, LogTooLarge
@@ -35,23 +39,35 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Compression:
+    """`padding`: bytes that may follow a frame and mean nothing; tape drives and block devices leave such zeros."""
+
+    begin: Callable[[], _Decompressor]
+    padding: bytes
+
+
 def receive(request: Request, limit: int) -> bytes:
     """The whole body, decompressed; never more than `limit` bytes, nor of what came over the wire.
 
-    Raises `LogTooLarge`, `BodyUnreadable`, `BodyTooSlow`, `MediaTypeUnsupported`.
+    Raises `LogTooLarge`, `BodyUnreadable`, `BodyTooSlow`, `MediaTypeUnsupported`, `TransferCodingUnsupported`.
     """
+    # gunicorn lets `gzip, chunked` pass and takes off only the second
+    if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise TransferCodingUnsupported
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    decompressor = _ENCODINGS.get(encoding)
-    if decompressor is None and encoding != "identity":
+    compression = _ENCODINGS.get(encoding)
+    if compression is None and encoding != "identity":
         raise MediaTypeUnsupported(f"Content-Encoding can be one of {', '.join(_ENCODINGS)}; not several at once.")
-    raw = _received(request, limit)
-    return raw if decompressor is None else _decompressed(raw, decompressor, limit)
+    with aside(request.environ):
+        raw = _received(request, limit)
+    return raw if compression is None else _decompressed(raw, compression, limit)
 
 
 def _received(request: Request, limit: int) -> bytes:
     """Not `get_data()`: with a limit it cuts a chunked body silently, without one it reads without end."""
     if (request.content_length or 0) > limit:
-        raise _too_large(limit)
+        raise _too_large()
     connection = request.environ.get("gunicorn.socket")
     with WATCHMAN.watching(connection) if connection else nullcontext() as reading:
         try:
@@ -75,28 +91,31 @@ def _read_all(stream: _Stream, limit: int, reading: Reading | None) -> bytes:
         if reading:
             reading.received = size
         if size > limit:
-            raise _too_large(limit)
+            raise _too_large()
     if reading and reading.cut:
         raise BodyTooSlow
     return b"".join(chunks)
 
 
-def _decompressed(raw: bytes, make: Callable[[], _Decompressor], limit: int) -> bytes:
+def _decompressed(raw: bytes, compression: _Compression, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    frame, frames = make(), 1
+    frame, frames = compression.begin(), 1
     try:
         for piece in _pieces(raw):
             rest = piece
             while rest:
                 if frame.eof:
-                    frame, frames = make(), frames + 1
+                    rest = rest.lstrip(compression.padding)
+                    if not rest:
+                        break
+                    frame, frames = compression.begin(), frames + 1
                 chunk = frame.decompress(rest)
                 rest = frame.unused_data if frame.eof else b""
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:
-                    raise _too_large(limit)
+                    raise _too_large()
                 if frames > _MAX_FRAMES:
                     raise BodyUnreadable("The compressed body has too many frames.")
     except (zlib.error, zstandard.ZstdError) as error:
@@ -118,8 +137,16 @@ def _zstd() -> _Decompressor:
     return zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
 
 
-_ENCODINGS: Mapping[str, Callable[[], _Decompressor]] = {"gzip": _gzip, "x-gzip": _gzip, "zstd": _zstd}
+_GZIP = _Compression(begin=_gzip, padding=b"\0")
+_ENCODINGS: Mapping[str, _Compression] = {
+    "gzip": _GZIP,
+    "x-gzip": _GZIP,
+    "zstd": _Compression(begin=_zstd, padding=b""),
+}
 
 
-def _too_large(limit: int) -> LogTooLarge:
-    return LogTooLarge(f"The body has more than {limit:,} bytes; a log sent as text/plain needs the fewest.")
+def _too_large() -> LogTooLarge:
+    return LogTooLarge(
+        f"The log may have up to {limits().max_log_bytes:,} bytes as UTF-8 (`limits.max_log_bytes`). This body has "
+        "more than such a log needs. A log sent as text/plain needs the fewest."
+    )

@@ -34,7 +34,9 @@ class SubmissionSchema(Strict):
     log_content = fields.String(
         required=True,
         attribute="log",
-        metadata=_about("The log as text. NUL bytes and lone surrogates are removed and counted.", minLength=1),
+        metadata=_about(
+            "The log as text. NUL is removed, lone surrogates are replaced; both are counted.", minLength=1
+        ),
     )
     source = fields.Enum(
         Source,

@@ -1,4 +1,4 @@
-"""Ends the reading of requests that come too slowly, so that a few slow clients cannot hold every thread."""
+"""Bounds how long a client may take to send a body or to take an answer, since a thread waits for both."""
 
 import socket
 import threading
@@ -6,24 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
-#: Seconds the line and the headers of a request may take to arrive.
-HEAD_GRACE = 3.0
-#: Seconds a body may take, whatever its size.
-BODY_GRACE = 6.0
+#: Seconds a body or an answer may take, whatever its size.
+GRACE = 6.0
 #: Bytes per second that it must reach on average after that.
 LEAST_RATE = 16 * 1024
 _LOOK_SECONDS = 0.5
 
 
 class Reading:
-    """One request on its way in. `received` is set by whoever reads."""
+    """One body on its way in. `received` is set by whoever reads."""
 
-    __slots__ = ("_grace", "_started", "connection", "cut", "received")
+    __slots__ = ("_started", "connection", "cut", "received")
 
-    def __init__(self, connection: socket.socket, grace: float) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         """`connection` is only ever shut down for reading: the answer can still be sent."""
         self.connection = connection
-        self._grace = grace
         self.received = 0
         #: It was too slow and has been ended.
         self.cut = False
@@ -32,7 +29,7 @@ class Reading:
     def overdue(self) -> bool:
         """Slower than any client should be."""
         took = monotonic() - self._started
-        return took > self._grace and self.received < (took - self._grace) * LEAST_RATE + 1
+        return took > GRACE and self.received < (took - GRACE) * LEAST_RATE + 1
 
 
 class Watchman:
@@ -46,15 +43,14 @@ class Watchman:
     @contextmanager
     def watching(self, connection: socket.socket) -> Iterator[Reading]:
         """While open, the reading of a body is ended when it becomes overdue; `cut` tells."""
-        reading = self.begin(connection, BODY_GRACE)
+        reading = self._begin(connection)
         try:
             yield reading
         finally:
-            self.end(reading)
+            self._end(reading)
 
-    def begin(self, connection: socket.socket, grace: float) -> Reading:
-        """Start to watch; `end` it."""
-        reading = Reading(connection, grace)
+    def _begin(self, connection: socket.socket) -> Reading:
+        reading = Reading(connection)
         with self._lock:
             self._readings.add(reading)
             if self._thread is None:
@@ -62,8 +58,7 @@ class Watchman:
                 self._thread.start()
         return reading
 
-    def end(self, reading: Reading) -> None:
-        """It has arrived, or was given up."""
+    def _end(self, reading: Reading) -> None:
         with self._lock:
             self._readings.discard(reading)
 
@@ -73,11 +68,16 @@ class Watchman:
             with self._lock:
                 late = [reading for reading in self._readings if reading.overdue()]
                 self._readings.difference_update(late)
-                # under the lock: once `end` has returned, the connection may already serve the next request
+                # under the lock: once `_end` has returned, the connection may already serve the next request
                 for reading in late:
                     reading.cut = True
                     with suppress(OSError):
                         reading.connection.shutdown(socket.SHUT_RD)
+
+
+def bound_answer(connection: socket.socket, size: int) -> None:
+    """The answer of `size` bytes may take its time, and no more: sending raises TimeoutError then."""
+    connection.settimeout(GRACE + size / LEAST_RATE)
 
 
 WATCHMAN = Watchman()

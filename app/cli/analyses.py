@@ -18,6 +18,8 @@ from app.domain.diagnoses import Severity
 from app.pipeline.escaping import one_line
 
 _COLUMNS = ("ID", "CREATED", "STATUS", "SEVERITY", "SERVICE", "SUMMARY")
+#: Of a summary, where no terminal says how much fits.
+_LONGEST_SUMMARY = 100
 _IDS = click.argument("ids", nargs=-1, required=True, type=click.IntRange(min=1), metavar="ID...")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's objects, one on each line.")
 
@@ -64,7 +66,9 @@ def result(
     found, codes = _each(ids, client.get)
     for analysis in found:
         results.add(f"analysis {analysis.id}", analysis)
-    click.get_current_context().exit(worst([*codes, *results.wait()]))
+    with results.remembering():
+        codes += results.wait()
+    click.get_current_context().exit(worst(codes))
 
 
 @click.command("list")
@@ -122,7 +126,7 @@ def _print(found: list[RemoteAnalysis], *, as_json: bool) -> None:
         for analysis in found:
             output.json_line(analysis.raw)
     elif found:
-        output.table(_COLUMNS, [_row(analysis) for analysis in found])
+        output.table(_COLUMNS, [_row(analysis) for analysis in found], longest=_LONGEST_SUMMARY)
 
 
 def _row(analysis: RemoteAnalysis) -> tuple[str, ...]:

@@ -14,21 +14,22 @@ _NO_DATABASE = "No database is known here. Run `bifrost-cli up`, or set BIFROST_
 
 def connect() -> "Client":
     """The client of the API."""
-    from app.client import Client
+    from app.client import Client, ConnectionInvalid
     from app.state import read_state
 
     settings = load()
     state = read_state(settings.data_dir)
-    url = settings.client.url or (state.url if state else None)
+    url = (settings.client.url or "").strip() or (state.url if state else None)
     if url is None:
         raise Stop(_NOWHERE)
-    if "://" not in url:
-        raise Stop(f"BIFROST_URL must begin with http:// or https://, it is {url!r}.")
-    key = settings.client.api_key.get_secret_value() if settings.client.api_key else None
-    if key is None and state and state.url == url:
+    key = settings.client.api_key.get_secret_value().strip() if settings.client.api_key else None
+    if not key and state and state.url == url:
         # only the server that gave the key is told the key
         key = state.api_key
-    return Client(url, key, settings.client.timeout)
+    try:
+        return Client(url, key, settings.client.timeout)
+    except ConnectionInvalid as error:
+        raise Stop(str(error)) from error
 
 
 def administrative() -> Settings:

@@ -44,7 +44,7 @@ def downgrade(*, revision: str, yes: bool, as_json: bool) -> None:
 
     url = database_url(administrative())
     if not yes:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise click.UsageError("Data may be lost. Say --yes.")
         click.confirm(f"Data may be lost. Go back to {revision}?", abort=True, err=True)
     before = schema.current(url)

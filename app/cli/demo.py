@@ -1,24 +1,24 @@
 """`demo`: all of Bifrost for a few seconds, on the example logs."""
 
 import os
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
-from types import FrameType
 
 import click
 
 import app
 from app.cli import output
-from app.cli.exits import Exit, worst
+from app.cli.exits import Exit, Stop, worst
 from app.cli.inputs import Place, places, read
+from app.cli.itself import command
 from app.cli.options import Order
 from app.cli.parts import quiet
 from app.cli.progress import Progress
 from app.cli.results import Results
+from app.cli.terminating import terminable
 from app.client import Client, SubmitOptions
 from app.clock import SystemClock
 from app.settings import PREFIX, WELL_KNOWN
@@ -38,12 +38,14 @@ def demo(*, data_dir: Path | None, logs: tuple[str, ...]) -> None:
     """Start Bifrost, diagnose the example logs, and stop it.
 
     Everything runs on this machine, on free ports, with the built-in rules: no model is asked. With FILES, those are
-    diagnosed.
+    diagnosed. The first diagnosis is shown in full, as `submit --wait` does, the others in a few lines.
     """
     found = list(places(logs or (str(_EXAMPLES),)))
+    if troubles := [f"{place.name}: {place.trouble}" for place in found if place.trouble]:
+        raise Stop("\n".join(troubles))
     clock = SystemClock()
     started = clock.monotonic()
-    with quiet(), _terminable(), _directory(data_dir) as directory, _running(directory) as stack:
+    with quiet(), terminable(), _directory(data_dir) as directory, _running(directory) as stack:
         output.note(f"Bifrost runs at {stack.state.url}: {clock.monotonic() - started:.1f} s")
         began = clock.monotonic()
         codes = _diagnose(stack, found)
@@ -52,20 +54,20 @@ def demo(*, data_dir: Path | None, logs: tuple[str, ...]) -> None:
         if any(codes):
             output.warn("Something went wrong. See why in the logs of the processes: --data-dir keeps them.")
     output.note(
-        f"Everything is stopped: {clock.monotonic() - started:.1f} s in all. Run it for yourself: bifrost-cli up"
+        f"Everything is stopped: {clock.monotonic() - started:.1f} s in all. Run it for yourself: {command()} up"
     )
     click.get_current_context().exit(worst(codes))
 
 
 def _diagnose(stack: Stack, found: list[Place]) -> list[Exit]:
     client = Client(stack.state.url, stack.state.api_key)
-    results = Results(client=client, order=_ORDER, several=True)
+    results = Results(client=client, order=_ORDER, several=True, brief=True)
     for place in found:
         log = read(place)
         if log is None:
             continue
         options = SubmitOptions(source="rules", tags=("demo",))
-        results.add(Path(log.name).name, client.submit(log.text, options).analysis)
+        results.add(Path(log.name).name, client.submit(log.data, options).analysis)
     return results.wait()
 
 
@@ -122,17 +124,3 @@ def _environ(directory: Path) -> Mapping[str, str]:
     empty.touch()
     few = {"BIFROST_WEB__WORKERS": "1"}  # starts sooner
     return {**kept, **few, "BIFROST_DATA_DIR": str(directory), "BIFROST_CONFIG": str(empty)}
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM stops everything just as Ctrl-C does."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -19,24 +19,28 @@ class Exit(IntEnum):
     UNREACHABLE = 6
     INTERRUPTED = 130
     PIPE_CLOSED = 141
+    TERMINATED = 143
 
 
 MEANING: Mapping[Exit, str] = MappingProxyType(
     {
         Exit.DONE: "Done; with `--fail-on`, every severity is below the threshold.",
         Exit.ERROR: "Something unexpected; or `doctor` found something broken.",
-        Exit.USAGE: "Bad input: an option, a file, the configuration, a key that is not valid, an unknown id.",
+        Exit.USAGE: "Bad input: an option, a file, the configuration, a key that is not valid, an unknown id, "
+        "a second `up` in the same data directory.",
         Exit.NOT_COMPLETED: "An analysis failed or was cancelled.",
         Exit.FINDING: "`--fail-on`: an issue of this severity or above was found.",
         Exit.NOT_FINISHED: "Not finished in time. The analysis goes on; its id was printed.",
         Exit.UNREACHABLE: "The server cannot be reached, is not ready, or asks to come back later.",
         Exit.INTERRUPTED: "Interrupted with Ctrl-C. What was accepted goes on; the ids were printed.",
         Exit.PIPE_CLOSED: "The reader of the output went away (`| head`).",
+        Exit.TERMINATED: "Terminated with SIGTERM. What was accepted goes on; the ids were printed.",
     }
 )
 #: Worst first. A finding is never hidden by trouble with another file.
 WORST_FIRST = (
     Exit.INTERRUPTED,
+    Exit.TERMINATED,
     Exit.ERROR,
     Exit.FINDING,
     Exit.UNREACHABLE,
@@ -50,6 +54,10 @@ WORST_FIRST = (
 def worst(codes: Iterable[Exit]) -> Exit:
     """The one to end with; DONE of none."""
     return min(codes, key=WORST_FIRST.index, default=Exit.DONE)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command just as Ctrl-C does, but for its exit code."""
 
 
 class Stop(click.ClickException):
@@ -73,8 +81,10 @@ def explain(error: Exception) -> Stop | None:
 
 
 def _of_client(error: Exception) -> Stop:
-    from app.client.errors import ApiError, ServerUnreachable, WaitTimeout
+    from app.client.errors import ApiError, ConnectionInvalid, ServerUnreachable, WaitTimeout
 
+    if isinstance(error, ConnectionInvalid):
+        return Stop(_told(error))
     if isinstance(error, ServerUnreachable):
         return Stop(f"{error}\nStart it with `bifrost-cli up`, or set BIFROST_URL.", Exit.UNREACHABLE)
     if isinstance(error, WaitTimeout):

@@ -1,15 +1,18 @@
 """The logs to submit: files, directories, standard input."""
 
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from stat import S_ISDIR
 from typing import BinaryIO
 
 from app.cli.exits import Stop
+from app.cli.output import note
 from app.pipeline.decoding import decode
 
 STDIN = "-"
@@ -23,39 +26,39 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a log is. `found`: in a directory, where an empty file is no mistake of the caller's."""
+    """Where a log is, or what is wrong there. `found`: in a directory, where an empty file is nobody's mistake."""
 
     name: str
     found: bool = False
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Log:
-    """A log as text. `bytes_replaced` of it were not UTF-8."""
+    """A log in UTF-8, except for those of its bytes that will be replaced."""
 
     name: str
-    text: str
+    data: bytes
     bytes_replaced: int
 
 
 def places(arguments: Iterable[str]) -> Iterator[Place]:
-    """Every file named, and those in the directories named, sorted. Raises `Stop` for what is not there."""
+    """Every file named, and those in the directories named, sorted; what is not there has its trouble."""
     for argument in arguments:
-        path = Path(argument)
-        if argument == STDIN or path.is_file() or path.is_fifo():
+        # of Path, an empty name is the directory we are in: nobody who left a variable unset means that
+        if not argument:
+            yield Place(name="''", trouble="an empty name. Is a variable unset?")
+        elif argument == STDIN:
             yield Place(name=argument)
-        elif path.is_dir():
-            files = sorted(file for file in path.rglob("*") if _is_log(file, path))
-            if not files:
-                raise Stop(f"{argument}: no *.log, *.txt, *.out or *.err in this directory.")
-            yield from (Place(name=str(file), found=True) for file in files)
         else:
-            raise Stop(f"{argument}: no such file or directory.")
+            yield from _at(argument)
 
 
 def read(place: Place) -> Log | None:
     """Its text; None for an empty file found in a directory. Raises `Stop` for what cannot be submitted."""
     name = "standard input" if place.name == STDIN else place.name
+    if place.trouble:
+        raise Stop(f"{name}: {place.trouble}")
     try:
         data = _bytes(place)
     except (OSError, EOFError, zlib.error) as error:
@@ -65,10 +68,33 @@ def read(place: Place) -> Log | None:
     encoded = data.decode("utf-16", errors="replace").encode() if data.startswith(_UTF_16) else data
     decoded = decode(encoded)
     if decoded.text.strip():
-        return Log(name=name, text=decoded.text, bytes_replaced=decoded.bytes_replaced)
+        return Log(name=name, data=encoded, bytes_replaced=decoded.bytes_replaced)
     if place.found:
         return None
     raise Stop(f"{name}: empty, there is nothing to analyze.")
+
+
+def _at(name: str) -> Iterator[Place]:
+    path = Path(name)
+    try:
+        is_directory = S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        yield Place(name=name, trouble="no such file or directory.")
+    except OSError as error:
+        yield Place(name=name, trouble=f"{error.strerror}.")
+    else:
+        yield from _in(path) if is_directory else (Place(name=name),)
+
+
+def _in(directory: Path) -> Iterator[Place]:
+    files = sorted(file for file in directory.rglob("*") if _is_log(file, directory))
+    inside = [file for file in files if not file.is_symlink() or file.resolve().is_relative_to(directory.resolve())]
+    if skipped := len(files) - len(inside):
+        note(f"{directory}: {skipped} of its links lead out of it, skipped")
+    if not inside:
+        trouble = "no *.log, *.txt, *.out or *.err in this directory."
+        yield Place(name=str(directory), trouble=trouble)
+    yield from (Place(name=str(file), found=True) for file in inside)
 
 
 def _is_log(file: Path, below: Path) -> bool:
@@ -76,11 +102,14 @@ def _is_log(file: Path, below: Path) -> bool:
     if any(part.startswith(".") for part in parts):
         return False
     name = file.name.removesuffix(".gz")
-    return Path(name).suffix.lower() in _SUFFIXES and file.is_file()
+    # False also for what may not be looked at
+    return Path(name).suffix.lower() in _SUFFIXES and os.path.isfile(file)  # noqa: PTH113 - Path.is_file would raise
 
 
 def _bytes(place: Place) -> bytes:
     if place.name == STDIN:
+        if sys.stdin is None:
+            raise Stop("standard input: closed, there is nothing to read.")
         return _unpacked(_most(sys.stdin.buffer))
     with Path(place.name).open("rb") as file:
         return _unpacked(_most(file))

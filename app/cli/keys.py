@@ -40,7 +40,7 @@ def create(*, name: str, project: str, scopes: tuple[str, ...], expires: float |
 
     It is shown this once: only a hash of it is stored.
     """
-    until = SystemClock().now() + timedelta(seconds=expires) if expires else None
+    until = SystemClock().now() + timedelta(seconds=expires) if expires is not None else None
     with opened(administrative()) as container:
         made = container.keys.create(
             name=name, project=project, scopes=frozenset(Scope(scope) for scope in scopes), expires_at=until

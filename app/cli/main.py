@@ -4,12 +4,13 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import click
 
 from app import __version__
-from app.cli.exits import Exit, Stop, explain
+from app.cli.exits import Exit, Stop, Terminated, explain
 
 #: Title -> name -> where it lives and what it does. The words are the first sentence of the command's own help.
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -73,8 +74,8 @@ class Commands(click.Group):
             sys.stdout.flush()
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt:
-            ctx.exit(Exit.INTERRUPTED)
+        except KeyboardInterrupt as error:
+            ctx.exit(Exit.TERMINATED if isinstance(error, Terminated) else Exit.INTERRUPTED)
         except BrokenPipeError:
             _silence_stdout()
             ctx.exit(Exit.PIPE_CLOSED)
@@ -110,9 +111,11 @@ def cli(ctx: click.Context, *, debug: bool) -> None:  # noqa: ARG001 - read from
 
 def main() -> None:
     """The entry point."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller (`>&-`), who wants to read nothing
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
         # a terminal that cannot show a character gets a `?`, never a stack trace
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # always a text stream here
+        getattr(sys, name).reconfigure(errors="replace")
     cli(prog_name="bifrost-cli")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -43,6 +44,24 @@ def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> Ma
     return dict(value.split("=", 1) for value in values)
 
 
+def _header(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """An empty one would be no key at all, and the log be analyzed twice."""
+    if value is not None and not (value.strip() and value.isascii() and value.isprintable()):
+        raise click.BadParameter("must be printable ASCII characters, at least one")
+    return value and value.strip()
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds. What is not a number at all passes every comparison."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As a float."""
+        found = super().convert(value, param, ctx)
+        if isnan(found):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
+
+
 #: How to wait and how to show, for every command that shows results.
 RESULT_OPTIONS = (
     click.option(
@@ -56,7 +75,7 @@ RESULT_OPTIONS = (
     ),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0),
+        type=Seconds(min=0),
         show_default=False,
         default=WAIT_SECONDS,
         metavar="SECONDS",
@@ -84,7 +103,10 @@ _SUBMIT_OPTIONS = (
         "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="Kept with the analysis; repeatable."
     ),
     click.option(
-        "--idempotency-key", metavar="KEY", help="The same key and log give the same analysis; for a single log."
+        "--idempotency-key",
+        metavar="KEY",
+        callback=_header,
+        help="The same key and log give the same analysis; for a single log.",
     ),
     click.argument("logs", nargs=-1, metavar="[FILE|DIRECTORY|-]..."),
 )

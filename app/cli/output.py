@@ -51,15 +51,17 @@ def colored(word: str) -> str:
     return click.style(word, fg=COLORS.get(word), bold=word in {"HIGH", "CRITICAL"})
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns, two spaces apart; the head is for people and goes to standard error.
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, longest: int | None = None) -> None:
+    """Aligned columns, two spaces apart. The head is for people: a pipe gets the rows alone.
 
-    On a terminal the last column is cut, so that a row is a line.
+    On a terminal the last column is cut so that a row is a line, elsewhere to `longest` columns.
     """
+    on_terminal = sys.stdout.isatty()
     widths = [max(_cells(row[column]) for row in (head, *rows)) for column in range(len(head))]
     left = max(20, shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * len(widths[:-1]))
-    room = left if sys.stdout.isatty() else widths[-1]
-    note(click.style(_row(head, widths), dim=True))
+    room = left if on_terminal else longest or widths[-1]
+    if on_terminal:
+        result(click.style(_row(head, widths), dim=True))
     for row in rows:
         result(_row((*row[:-1], _cut(row[-1], room)), widths))
 

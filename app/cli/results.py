@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from app.cli import output
 from app.cli.exits import Exit
 from app.cli.options import Order
 from app.cli.progress import Progress
 from app.cli.show import code_of, show, summary_markdown
+from app.cli.terminating import terminable
 from app.cli.words import standing
 from app.client import Client, ClientError, RemoteAnalysis, WaitTimeout
 from app.clock import SystemClock
@@ -31,6 +33,8 @@ class Results:
     order: Order
     #: More than one log was named, so each result tells which is its own.
     several: bool
+    #: Only the first one in full, for the person who looks at many.
+    brief: bool = False
     sent: list[Sent] = field(default_factory=list)
     #: Ids of which nothing was shown yet.
     open_ids: list[int] = field(default_factory=list)
@@ -46,9 +50,10 @@ class Results:
 
     @contextmanager
     def remembering(self) -> Iterator[None]:
-        """When it ends early, say how to come back to what was accepted."""
+        """When it ends early, also by SIGTERM, say how to come back to what was accepted."""
         try:
-            yield
+            with terminable():
+                yield
         except (KeyboardInterrupt, ClientError):
             if self.open_ids:
                 output.note(f"\nAccepted, and going on. Come back with: bifrost-cli result --wait {self._ids()}")
@@ -79,23 +84,48 @@ class Results:
         try:
             analysis = self._finished(one, seconds)
         except WaitTimeout as error:
-            output.warn(f"{one.name}: {error}. Come back with: bifrost-cli result --wait {one.analysis.id}")
+            output.warn(
+                f"{_named(one)} is still {error.analysis.status}{self._after()}; it goes on."
+                f" Come back with: bifrost-cli result --wait {one.analysis.id}"
+            )
             return Exit.NOT_FINISHED
         named = self.several or self.order.format_ == "github"
         if self.order.format_ in {"plain", "markdown"} and one is not self.sent[0] and not sys.stdout.isatty():
             output.result("")
-        show(analysis, name=one.name if named else "", format_=self.order.format_)
+        if self.brief and one is not self.sent[0]:
+            from app.cli.brief import draw_briefly
+
+            draw_briefly(analysis, name=one.name)
+        else:
+            show(analysis, name=one.name if named else "", format_=self.order.format_)
         self.open_ids.remove(analysis.id)
         if self.order.step_summary and self.order.format_ == "github":
-            with self.order.step_summary.open("a", encoding="utf-8") as file:
-                file.write(summary_markdown(analysis, one.name) + "\n")
+            self._summarize(analysis, one.name, self.order.step_summary)
         return code_of(analysis, self.order.fail_on)
+
+    def _after(self) -> str:
+        """All logs share the time, so each of them waited that long."""
+        return f" after {self.order.timeout:g} s" if self.order.timeout else ""
+
+    def _summarize(self, analysis: RemoteAnalysis, name: str, path: Path) -> None:
+        """What was found counts for more than a page that cannot be written."""
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(summary_markdown(analysis, name) + "\n")
+        except OSError as error:
+            output.warn(f"{path}: the summary cannot be written: {error.strerror}")
 
     def _finished(self, one: Sent, seconds: float) -> RemoteAnalysis:
         if one.analysis.finished:
             return one.analysis
-        with self.progress.activity(f"{one.name}: analysis {one.analysis.id}") as tell:
+        with self.progress.activity(_named(one)) as tell:
             self.client.on_pause(lambda why, pause: tell(f"{why}, again in {pause:.1f} s"))
             return self.client.wait(
                 one.analysis.id, timeout=seconds, on_change=lambda analysis: tell(standing(analysis))
             )
+
+
+def _named(one: Sent) -> str:
+    """Its log and its id, or only the id when no log is known."""
+    analysis = f"analysis {one.analysis.id}"
+    return analysis if one.name == analysis else f"{one.name}: {analysis}"

@@ -26,9 +26,9 @@ _OF_ONE_LOG = frozenset({"log_empty", "log_too_large", "idempotency_conflict"})
 def submit(*, logs: tuple[str, ...], wait: bool, source: str | None, **given: Any) -> None:
     """Submit logs, one analysis for each.
 
-    `-` reads standard input; a directory stands for its `*.log`, `*.txt`, `*.out` and `*.err`, also with `.gz`. Without
-    `--wait` the ids are printed, one on each line, as soon as the logs are durably accepted. `--follow`, `--fail-on`
-    and every `--format` but json wait, too.
+    `-` reads standard input; a directory stands for its `*.log`, `*.txt`, `*.out` and `*.err`, also with `.gz`, but not
+    for links that lead out of it. Without `--wait` the ids are printed, one on each line, as soon as the logs are
+    durably accepted. `--follow`, `--fail-on` and every `--format` but json wait, too.
     """
     _run(logs, order(given, source=source, wait=wait))
 
@@ -72,7 +72,7 @@ class _Submitting:
                 output.warn(f"{log.name}: {log.bytes_replaced:,} bytes are not UTF-8 text and were replaced")
             with self.results.progress.activity(f"{log.name}: submitting") as tell:
                 self.client.on_pause(lambda why, seconds: tell(f"{why}, again in {seconds:.1f} s"))
-                submitted = self.client.submit(log.text, self.order.options, idempotency_key=self.order.idempotency_key)
+                submitted = self.client.submit(log.data, self.order.options, idempotency_key=self.order.idempotency_key)
         except (Stop, ApiError) as error:
             if isinstance(error, ApiError) and error.code not in _OF_ONE_LOG:
                 raise
@@ -89,6 +89,8 @@ class _Submitting:
 
 def _run(arguments: tuple[str, ...], wanted: Order) -> None:
     found = list(places(arguments or _standard_input()))
+    if found and all(place.trouble for place in found):
+        raise Stop("\n".join(f"{place.name}: {place.trouble}" for place in found))
     if wanted.idempotency_key and len(found) > 1:
         raise click.UsageError("--idempotency-key is for a single log: a key stands for one analysis.")
     client = connect()
@@ -103,6 +105,6 @@ def _run(arguments: tuple[str, ...], wanted: Order) -> None:
 
 
 def _standard_input() -> tuple[str, ...]:
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("Name a file or a directory, or pipe a log into `bifrost-cli submit -`.")
     return (STDIN,)

@@ -12,20 +12,20 @@ from app.pipeline import rendering
 from app.pipeline.escaping import list_marker, one_line
 
 #: Longer lines are hard to read.
-_WIDEST = 110
-_BADGES = {
+WIDEST = 110
+BADGES = {
     "LOW": "black on cyan",
     "MEDIUM": "black on yellow",
     "HIGH": "bold white on red",
     "CRITICAL": "bold white on magenta",
 }
-_HEALTHY = "black on green"
+HEALTHY = "black on green"
 
 
 def draw(analysis: RemoteAnalysis, *, name: str) -> None:
     """Print it on standard output."""
     console = Console(highlight=False)
-    console.width = min(console.width, _WIDEST)
+    console.width = min(console.width, WIDEST)
     found = analysis.diagnosis
     console.print()
     if name:
@@ -33,7 +33,7 @@ def draw(analysis: RemoteAnalysis, *, name: str) -> None:
     if found is None:
         console.print(_headline(analysis.status.value.upper(), "bold white on red", unfinished(analysis)))
     else:
-        badge = _BADGES[found.severity.value] if found.issues_found else _HEALTHY
+        badge = BADGES[found.severity.value] if found.issues_found else HEALTHY
         console.print(_headline(rendering.headline(found, language=analysis.language), badge, found.summary))
         console.print(Padding(_rows(analysis, found), (0, 0, 0, 1)))
     console.print(Text(f" {footer(analysis)}", style="dim"))

@@ -10,6 +10,8 @@ from typing import Self
 
 import click
 
+from app.cli.exits import Exit, Stop
+from app.cli.itself import command
 from app.cli.tail import LogTail
 from app.domain.errors import Unavailable
 from app.stack import Stack, Wishes
@@ -48,8 +50,10 @@ def up(
         configure_logging(stack.settings.log.model_copy(update=quiet))
         with _Signals(stack) as signals:
             _run(stack, signals, verbose=verbose, custom_directory=data_dir is not None)
-    except (AlreadyRunning, Unavailable) as error:
-        raise click.ClickException(error.detail) from error
+    except AlreadyRunning as error:
+        raise Stop(error.detail) from error
+    except Unavailable as error:
+        raise Stop(error.detail, Exit.ERROR) from error
     _say("Bifrost has stopped. The data stays for the next time.")
 
 
@@ -106,7 +110,7 @@ def _introduce(stack: Stack, *, custom_directory: bool) -> None:
         "Logs": str(stack.directory / "logs"),
         "Flower": stack.flower_url,
         "Try": f"{'BIFROST_DATA_DIR=' + str(stack.directory) + ' ' if custom_directory else ''}"
-        "bifrost-cli submit some.log --wait",
+        f"{command()} submit some.log --wait",
         "Stop": "Ctrl-C",
     }
     click.echo()

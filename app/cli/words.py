@@ -41,6 +41,8 @@ def footer(analysis: RemoteAnalysis) -> str:
 
 
 def _answerer(analysis: RemoteAnalysis) -> str:
+    if analysis.status is Status.CANCELLED:  # nobody answered, whoever would have
+        return ""
     names = [one_line(name) for name in (analysis.provider, analysis.model) if name]
     who = "built-in rules" if analysis.provider == "rules" else " ".join(dict.fromkeys(names))
     return f"{who} (degraded: no model answered)" if analysis.degraded else who

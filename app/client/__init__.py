@@ -2,12 +2,13 @@
 
 from app.client.answers import RemoteAnalysis, Usage
 from app.client.client import Client, SubmitOptions, Submitted
-from app.client.errors import ApiError, ClientError, ServerUnreachable, UnexpectedAnswer, WaitTimeout
+from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
 
 __all__ = [
     "ApiError",
     "Client",
     "ClientError",
+    "ConnectionInvalid",
     "RemoteAnalysis",
     "ServerUnreachable",
     "SubmitOptions",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from app.client.answers import RemoteAnalysis, read_analysis
+from app.client.bodies import load
 from app.client.errors import UnexpectedAnswer, WaitTimeout
 from app.client.transport import Answer, Call, Transport
 from app.clock import SystemClock
@@ -46,7 +47,8 @@ class Client:
     """Talks to one Bifrost server.
 
     `timeout`: seconds to wait for one answer. Calls are repeated while the server is briefly away or asks to
-    come back; that is safe, since each submission carries an idempotency key. All raise `ClientError`s.
+    come back; that is safe, since each submission carries an idempotency key. All raise `ClientError`s;
+    an address or a key that cannot be one raises `ConnectionInvalid` at once. Whitespace around them is dropped.
     """
 
     def __init__(
@@ -65,15 +67,17 @@ class Client:
         self._transport.on_pause = told
 
     def submit(
-        self, log: str, options: SubmitOptions | None = None, *, idempotency_key: str | None = None
+        self, log: str | bytes, options: SubmitOptions | None = None, *, idempotency_key: str | None = None
     ) -> Submitted:
-        """Returns when the analysis is durably accepted."""
+        """Returns when the analysis is durably accepted. Of a log in bytes, the server replaces what is not UTF-8."""
+        loaded = load(log, _given(options or SubmitOptions()))
         answer = self._transport.send(
             Call(
                 method="POST",
                 path=_PATH,
-                body={"log_content": log, **_given(options or SubmitOptions())},
-                headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+                query=loaded.query,
+                body=loaded.body,
+                headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **loaded.headers},
             )
         )
         replayed = answer.headers.get("Idempotency-Replayed", "").lower() == "true"
@@ -87,9 +91,8 @@ class Client:
         """Newest first, page after page, at most `limit`."""
         left, cursor = limit, ""
         while left is None or left > 0:
-            query: dict[str, str | int] = {**(filters or {}), "limit": min(left or 100, 100)}
-            query |= {"cursor": cursor} if cursor else {}
-            page = self._transport.send(Call(method="GET", path=_PATH, query=query))
+            query = {**(filters or {}), "limit": str(min(left or 100, 100))} | ({"cursor": cursor} if cursor else {})
+            page = self._transport.send(Call(method="GET", path=_PATH, query=list(query.items())))
             items = page.body.get("items")
             if not isinstance(items, list):
                 raise UnexpectedAnswer(f"{self.url} answered with a list that has no items")

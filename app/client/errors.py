@@ -1,6 +1,7 @@
 """What can go wrong between here and the API.
 
 ClientError
+├── ConnectionInvalid     the address or the key cannot be one
 ├── ServerUnreachable     nobody answers there: start it, or look at the address
 ├── ApiError              it answered with a problem
 ├── UnexpectedAnswer      it answered, but not as Bifrost does
@@ -17,6 +18,10 @@ from app.client.answers import RemoteAnalysis
 
 class ClientError(Exception):
     """The call did not succeed."""
+
+
+class ConnectionInvalid(ClientError):
+    """The address or the key cannot be one. Says nothing of the key."""
 
 
 class ServerUnreachable(ClientError):

@@ -1,7 +1,7 @@
 """One HTTP call that ends: bounded waits, retries that obey `Retry-After`, problems as errors."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import NoReturn
@@ -11,7 +11,7 @@ import orjson
 import requests
 
 from app import __version__
-from app.client.errors import ApiError, FieldError, ServerUnreachable, UnexpectedAnswer
+from app.client.errors import ApiError, ConnectionInvalid, FieldError, ServerUnreachable, UnexpectedAnswer
 from app.domain.ports import Clock
 
 #: The server, or something before it, asks to come back.
@@ -28,8 +28,8 @@ class Call:
 
     method: str
     path: str
-    query: Mapping[str, str | int] | None = None
-    body: Mapping[str, object] | None = None
+    query: Sequence[tuple[str, str]] = ()
+    body: bytes | None = None
     headers: Mapping[str, str] | None = None
     patience: float = 2.0
 
@@ -48,7 +48,7 @@ class Transport:
     """Sends calls to one server, with one key."""
 
     def __init__(self, url: str, api_key: str | None, *, timeout: float, clock: Clock) -> None:
-        self.url = url.rstrip("/")
+        self.url = _address(url)
         self._timeout = timeout
         self._clock = clock
         #: Told before each pause: why, and for how many seconds.
@@ -59,8 +59,8 @@ class Transport:
         # neither ~/.netrc: the key is the only credential
         self._session.auth = _no_other_credentials
         self._session.headers.update({"User-Agent": f"bifrost-client/{__version__}", "Accept": "application/json"})
-        if api_key:
-            self._session.headers["X-API-Key"] = api_key
+        if key := _key(api_key):
+            self._session.headers["X-API-Key"] = key
 
     def send(self, call: Call) -> Answer:
         """The answer when it is a success. Raises `ClientError`s."""
@@ -86,13 +86,12 @@ class Transport:
             self._pause("the server is busy", pause)
 
     def _once(self, call: Call) -> Answer:
-        body = None if call.body is None else orjson.dumps(call.body)
         response = self._session.request(
             call.method,
             self.url + call.path,
-            params=call.query,
-            data=body,
-            headers={**({"Content-Type": "application/json"} if body else {}), **(call.headers or {})},
+            params=list(call.query),
+            data=call.body,
+            headers=call.headers,
             timeout=(min(_CONNECT_SECONDS, self._timeout), self._timeout),
             # a redirected POST becomes a GET, and the key would travel along
             allow_redirects=False,
@@ -136,6 +135,33 @@ class Transport:
             errors=_field_errors(answer.body.get("errors")),
             retry_after=answer.retry_after,
         )
+
+
+def _address(url: str) -> str:
+    """Without what people paste along with it. Its words name no password."""
+    text = url.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ConnectionInvalid("The server's address (BIFROST_URL) is not an address.") from None
+    if "@" in text:
+        raise ConnectionInvalid("The server's address (BIFROST_URL) must hold no user name: the API key is enough.")
+    if parts.scheme not in {"http", "https"}:
+        raise ConnectionInvalid(
+            f"The server's address (BIFROST_URL) must begin with http:// or https://, not {text!r}."
+        )
+    if not usable or parts.query or parts.fragment:
+        raise ConnectionInvalid(f"The server's address (BIFROST_URL) is not an address: {text!r}.")
+    return text
+
+
+def _key(api_key: str | None) -> str:
+    """Without the line break that files and shells leave; never a word of it in a message."""
+    key = (api_key or "").strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConnectionInvalid("The API key (BIFROST_API_KEY) holds characters that no key has.")
+    return key
 
 
 def _no_other_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -5,6 +5,7 @@ that differ in other digits share one classification.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 
 import re2
 
@@ -32,7 +33,23 @@ _MEANINGS = (
     # error codes of products: ORA-00600, TS2304, E0382, SQLSTATE 23505
     rb"\b(?:ORA-\d{5}|TS\d{4}|CS\d{4}|E\d{4}\]|MY-\d{6}|SQLSTATE[\[ :(=]+[0-9A-Z]{5})\b",
 )
-PATTERN = re2.compile(b"|".join(b"(?:%s)" % meaning for meaning in _MEANINGS), latin1())
+_PATTERN = re2.compile(b"|".join(b"(?:%s)" % meaning for meaning in _MEANINGS), latin1())
+
+
+def _status(mark: bytes, before: Iterable[bytes]) -> re.Pattern[bytes]:
+    """The status that follows a request in the access lines of applications: `GET /orders/7 500 30ms`.
+
+    The path has digits of its own, so only the group means something. `mark` leads `re` there at memory speed.
+    """
+    requests = b"|".join(
+        rb"(?<=\b%s%s)" % (method, end)
+        for method in (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS")
+        for end in before
+    )
+    return re.compile(rb"%s(?:%s)\S*+ (?:[-=]> |- )?\"?([1-5]\d\d)(?![\w.:%%/-])" % (mark, requests))
+
+
+_STATUSES = (_status(b" /", (b" /",)), _status(b"://", (b" http://", b" https://")))
 
 #: Digits that stay, hidden where no mask and no collapsing sees them: control characters cannot stand in a line.
 _HIDDEN = bytes(range(0x10, 0x1A))
@@ -41,16 +58,22 @@ _SHOW = {hidden: str(digit) for digit, hidden in enumerate(_HIDDEN)}
 HIDDEN = re.compile("[\x10-\x19]")
 
 
+def spans(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where the meaningful numbers of `data` (UTF-8) stand, in no order."""
+    for match in _PATTERN.finditer(data):
+        yield match.span()
+    for pattern in _STATUSES:
+        for match in pattern.finditer(data):
+            yield match.span(1)
+
+
 def hide(text: str) -> str:
     """`text` with the digits of its meaningful numbers hidden."""
     data = text.encode()
-    parts: list[bytes] = []
-    end = 0
-    for match in PATTERN.finditer(data):
-        parts += (data[end : match.start()], match[0].translate(HIDE))
-        end = match.end()
-    parts.append(data[end:])
-    return b"".join(parts).decode()
+    hidden = bytearray(data)
+    for start, end in spans(data):
+        hidden[start:end] = data[start:end].translate(HIDE)
+    return hidden.decode()
 
 
 def show(text: str) -> str:

@@ -14,6 +14,10 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u20
 #: What CI runners take for a command: `::name::` at the start of a line, `##[name]` and `##vso[` anywhere.
 _RUNNER_START = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 _RUNNER_ANYWHERE = re.compile(r"#(?=#\w*\[)")
+#: Those among them that do more than color a line; logs are full of the others: `##[error]Process completed …`.
+_RUNNER_ACTS = re.compile(
+    r"#(?=#(?:\w+\[|\[(?!(?:error|warning|notice|debug|info|section|command|group|endgroup)\])))", re.IGNORECASE
+)
 #: Spans that stay readable, and harmless, as code: code, placeholders, addresses (no link), mentions (no ping).
 _CODE = re.compile(r"`[^`\n]+`|<[^<>`\s]+>|(?:\b\w+://|\bwww\.)[^\s`<>()\[\]]+|(?<![\w`])@[A-Za-z0-9][\w/-]*")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
@@ -37,8 +41,13 @@ def list_marker(line: str) -> str:
     return item[1] if item else ""
 
 
+def inert(text: str) -> str:
+    """No line makes the runner do something whose log it ends up in. Quotes of logs stay as they are otherwise."""
+    return _RUNNER_ACTS.sub("# ", _RUNNER_START.sub(r"\1: ", text))
+
+
 def harmless(text: str) -> str:
-    """No line is a command to the runner whose log it ends up in."""
+    """Nothing in it is a command to a runner, were it only to color a line: for text inside of a command."""
     return _RUNNER_ANYWHERE.sub("# ", _RUNNER_START.sub(r"\1: ", text))
 
 
@@ -51,7 +60,7 @@ def markdown_block(lines: tuple[str, ...]) -> str:
         # a hard break keeps the lines of a paragraph apart
         end = "" if marker or not text else "  "
         out.append(marker + _BLOCK_START.sub(r"\\\1", markdown_inline(text)) + end)
-    return harmless("\n".join(out).rstrip())
+    return inert("\n".join(out).rstrip())
 
 
 def markdown_inline(text: str) -> str:
@@ -60,7 +69,7 @@ def markdown_inline(text: str) -> str:
     for span in _CODE.finditer(text):
         out += [_escape(text[end : span.start()]), f"`{span[0].strip('`')}`"]
         end = span.end()
-    return harmless("".join([*out, _escape(text[end:])]))
+    return inert("".join([*out, _escape(text[end:])]))
 
 
 def command_data(text: str) -> str:

@@ -68,7 +68,10 @@ _REDIS = re.compile(r"\d+:[XCSM] \d\d \w{3} \d{4} [\d:.]+ ([.*#-]) ")
 _REDIS_MARKS = {".": Level.DEBUG, "-": Level.DEBUG, "*": Level.INFO, "#": Level.WARNING}
 _LOGCAT = re.compile(r"([VDIWEF])/[\w.]+\s*\(?\s*\d*\)?: ")
 
-_ACCESS = _any(r"HTTP/[123](?:\.\d)?\"? +(?:status: )?([1-5]\d\d)\b")
+_ACCESS = _any(
+    r"(?:HTTP/[123](?:\.\d)?\"? +(?:status: )?"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?:/)?/\S* (?:[-=]> |- )?\"?)([1-5]\d\d)(?:[^\w.:%/-]|$)"
+)
 _STATUS = _any(
     r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?"
     r"|\s)[\"']?([1-5]\d\d)\b"

@@ -5,7 +5,7 @@ and others, and the numbers would no longer be those of an editor, `sed` or `gre
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import re2
 
@@ -21,6 +21,10 @@ _CONTROL_BYTES = (
     rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
     rb"|\xef\xbb\xbf|\xf3\xa0[\x80\x81]"
 )
+#: Without anything but ASCII it is enough to count.
+_CONTROL_ASCII = bytes((*range(9), *range(0x0B, 0x20), 0x7F))
+#: Bytes that are worked on at a time, about: copies of the whole log would be what preparation takes most memory for.
+_BLOCK = 1 << 20
 #: Those that separate become a space; the others vanish.
 _SPACES = frozenset("\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 
@@ -45,9 +49,17 @@ def split(text: str) -> list[str]:
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     text = text.removesuffix("\n")
-    if _HAS_CONTROL.search(text.encode()):
+    if _has_control(text):
         text = _CONTROL.sub(_separate, _ANSI.sub("", text))
     return text.split("\n")
+
+
+def blocks(lines: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """All lines in runs of about a megabyte: the index of a run's first line, and the run joined by newlines, UTF-8."""
+    size = sum(map(len, lines)) + len(lines)
+    step = max(1, len(lines) * _BLOCK // max(size, 1))
+    for begin in range(0, len(lines), step):
+        yield begin, "\n".join(lines[begin : begin + step]).encode()
 
 
 def trim_giants(lines: list[str], *, limit: int = GIANT) -> dict[int, int]:
@@ -90,3 +102,10 @@ def blank(lines: Sequence[str]) -> list[bool]:
 
 def _separate(match: re.Match[str]) -> str:
     return " " if match[0] in _SPACES else ""
+
+
+def _has_control(text: str) -> bool:
+    data = text.encode()
+    if text.isascii():
+        return len(data.translate(None, _CONTROL_ASCII)) < len(data)
+    return _HAS_CONTROL.search(data) is not None

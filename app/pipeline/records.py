@@ -7,7 +7,7 @@ Each line becomes one letter, the log becomes a word, and a grammar over the let
     H  the same, WARNING or above                   j  continues after a blank line: `goroutine 1 [running]:`
     t  `Traceback (most recent call last):`         g  a frame of a Go stack: `main.main()`
     x  `some.Exception: …`                          p  plain, below WARNING       P  plain, WARNING or above
-    k  `panic: …`, the last words of a program
+    k  `panic: …`, the last words of a program      r  `NoMethodError (…):`, frames follow, after blank lines too
 """
 
 import re
@@ -21,12 +21,19 @@ from app.pipeline.wrappers import Unwrapped, unwrap
 #: Longer runs are cut into several records, so that one of them can never be the whole log.
 LONGEST = 200
 
+#: The id of a request, as Rails puts it before each line.
+_TAG = r"(?:\[[\w-]{8,64}\] )?"
 _CAUSE = re.compile(r"\s*(?:Caused by: |Suppressed: |\[cause\]: )")
 _FRAME = re.compile(
     r"\s*at \S+\s?\(|\s+at |\s*\.\.\. \d+ (?:more|common frames)|\s*File \"|\s*from \S+:\d+:in "
     r"|\s*#\d+ +|\s*--- End of |created by \S+\(?"
     r"|\s*\^+\s*$|[)\]}]+[,;]?\s*$|\s*\d+: +0x[0-9a-f]+ - "
+    # Rails: neither indented nor marked, the name of a gem or the id of the request before it
+    rf"|{_TAG}(?:[\w-]{{1,80}} \([\w.]{{1,40}}\) )?[\w./@+-]{{1,300}}:\d+:in [`'][^']{{1,300}}'\s*$"
+    r"|\[(?=[\w-]*\d)[\w-]{8,64}\]\s*$"
 )
+#: How Rails names an exception.
+_RAILS_EXCEPTION = re.compile(rf"{_TAG}(?:[A-Z]\w*::){{0,8}}[A-Z]\w* \(.*\):\s*$")
 _JOINER = re.compile(
     r"goroutine \d+ \[|During handling of the above exception|The above exception was the direct cause|\[signal SIG"
 )
@@ -41,14 +48,17 @@ _GO_FRAME = re.compile(r"[\w./*()-]{1,200}\([^)\s]{0,80}(?:, [^)\s]{0,80}){0,12}
 
 _PYTHON = "t(?:i*[xpP]?(?:b{0,2}jb{0,2}(?:ti*[xpP]?)?)*)"
 _GO = "k[igj]*(?:b{1,2}j[igj]*)*"
+_RAILS = "r(?:b{0,2}[ic]+)+"
 _JAVA = "x(?:[ic]+|b{1,2}j[ig]*)+"
 #: Records of more than one line, in a log whose records begin with a time …
 _WITH_TIMES = re.compile(
-    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|(?:b{{1,2}}j)?[xcigjp])+|h[ip]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode()
+    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|b{{0,2}}{_RAILS}|(?:b{{1,2}}j)?[xcigjp])+|h[ip]+|P?{_PYTHON}|{_JAVA}|{_RAILS}|{_GO}"
+    "|[pPgj][ic]+".encode()
 )
 #: … and in one of plain lines, where only indentation and stack traces tell.
 _WITHOUT_TIMES = re.compile(
-    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|[xcig])+|h[ic]+|P?{_PYTHON}|{_JAVA}|{_GO}|[pPgj][ic]+".encode()
+    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|b{{0,2}}{_RAILS}|[xcig])+|h[ic]+|P?{_PYTHON}|{_JAVA}|{_RAILS}|{_GO}"
+    "|[pPgj][ic]+".encode()
 )
 
 
@@ -109,6 +119,7 @@ _LETTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("i", _FRAME),
     ("i", re.compile(r"\s")),
     ("x", _EXCEPTION),
+    ("r", _RAILS_EXCEPTION),
     ("g", _GO_FRAME),
     ("k", _PANIC),
 )
@@ -129,7 +140,7 @@ def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds:
     plain = word[0] not in b"hH"
     # a plain head claims nothing: the loudest of its lines does
     level = max(faces[number].level for number in dict.fromkeys(of_line[start:stop])) if plain else head
-    if plain and level == Level.UNKNOWN and (b"t" in word or word[0] == ord("x")):
+    if plain and level == Level.UNKNOWN and (b"t" in word or word[0] in b"xr"):
         level = Level.ERROR
     if telling < 0 and plain and level > head:
         telling = next(i for i in range(stop - start) if faces[of_line[start + i]].level == level)
@@ -148,5 +159,5 @@ def _telling(word: bytes) -> int:
             end += 1
         if end < len(word) and word[end] in b"xpP":
             return end
-    exception = word.rfind(b"x")
+    exception = max(word.rfind(b"x"), word.rfind(b"r"))
     return exception if exception > 0 else -1

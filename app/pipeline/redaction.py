@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import re2
 
-from app.pipeline.lines import latin1
-from app.pipeline.secrets import RULES, Rule
+from app.pipeline.kinds.rule import Rule
+from app.pipeline.lines import blocks, latin1
+from app.pipeline.secrets import RULES
 
-_PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
-_BLOCK = 1 << 20
+_PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
 _KEY_LINES = 400
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_GROUPS = ("value", "double", "single", "escaped", "tight", "prose")
+_GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 #: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
 _KEY_BODY = re.compile(r"(?:^|[\s\"|])(?:[A-Za-z0-9+/]{40,76}={0,2}(?:\\n)?|Proc-Type: .*|DEK-Info: .*)[\"'\s,}]*$")
@@ -51,12 +51,12 @@ class _Ledger:
 def redact(lines: list[str]) -> Redacted:
     """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
     ledger = _Ledger()
-    data = "\n".join(lines).encode()
-    suspects = _suspects(data)
+    suspects = _suspects(lines)
     if suspects:
         # placeholders that already stand in the log keep their numbers to themselves
-        for kind, number in _PLACEHOLDER.findall("\n".join(lines)) if b"<" in data else ():
-            ledger.last[kind] = max(ledger.last.get(kind, 0), int(number))
+        for _, block in blocks(lines):
+            for kind, number in _PLACEHOLDER.findall(block):
+                ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
         _redact_keys(lines, suspects, ledger)
         text = "\n".join(lines[index] for index in suspects).encode().decode("latin-1")
         for rule, finder, pattern in _COMPILED:
@@ -69,15 +69,12 @@ def redact(lines: list[str]) -> Redacted:
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
 
 
-def _suspects(data: bytes) -> list[int]:
+def _suspects(lines: list[str]) -> list[int]:
     """Indices of the lines where some rule's trigger fires, ascending. One pass of one automaton."""
     found: list[int] = []
-    begin = number = 0
-    while begin < len(data):
-        end = data.find(b"\n", begin + _BLOCK)
-        end = len(data) if end < 0 else end
-        block = data[begin:end]
+    for begin, block in blocks(lines):
         position = counted = 0
+        number = begin
         while match := _TRIGGERS.search(block, position):
             number += block.count(b"\n", counted, match.start())
             counted = match.start()
@@ -85,10 +82,6 @@ def _suspects(data: bytes) -> list[int]:
             position = block.find(b"\n", match.end())
             if position < 0:
                 break
-        number += block.count(b"\n", counted)
-        # `end` is a newline itself: it belongs to the block before it
-        number += 1
-        begin = end + 1
     return found
 
 

@@ -9,7 +9,7 @@ from app.domain.diagnoses import Coverage, Diagnosis, Severity
 from app.pipeline.escaping import (
     command_data,
     command_property,
-    harmless,
+    inert,
     markdown_block,
     markdown_inline,
     one_line,
@@ -30,15 +30,19 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "CRITICAL": "CRITICAL",
         "no_evidence": "none of the log's lines is quoted",
         "lines": "{total} lines",
+        "lines_1": "{total} line",
         "blank": "{n} blank",
         "sent": "{n} shown",
         "cut": "{n} of them cut",
         "counted": "{n} counted in {templates} templates",
+        "counted_1": "{n} counted in {templates} template",
         "left_out": "{n} left out ({reason})",
         "redacted": "redacted: {kinds}",
         "replaced": "{n} bytes were not text",
+        "replaced_1": "{n} byte was not text",
         "tokens": "{n} of {budget} tokens",
         "dropped": "{n} of {cited} quotes were not in the log and were dropped",
+        "dropped_1": "{n} of {cited} quotes was not in the log and was dropped",
     },
     "ko": {
         "cause": "원인",
@@ -114,7 +118,7 @@ def plain(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "e
     for label, lines in rows:
         out.append("  " + label + " " * (indent - _cells(label)) + lines[0])
         out += [(" " * (indent + 2) + line).rstrip() for line in lines[1:]]
-    return harmless("\n".join(out)) + "\n"
+    return inert("\n".join(out)) + "\n"
 
 
 def github(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en", file: str | None = None) -> str:
@@ -173,14 +177,24 @@ def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
         ("dropped", coverage.evidence_dropped, {"cited": _number(coverage.evidence_cited)}),
         ("tokens", coverage.tokens_estimated, {"budget": _number(coverage.token_budget)}),
     ]
-    lines = labels["lines"].format(total=_number(coverage.lines_total))
-    said = [labels[name].format(n=_number(count), **more) for name, count, more in amounts if count]
-    aside = [labels[name].format(n=_number(count), **more) for name, count, more in extras if count]
+    lines = _counted(labels, "lines", coverage.lines_total).format(total=_number(coverage.lines_total))
+    one_of = {"counted": coverage.templates_sent}
+    said = [
+        _counted(labels, name, one_of.get(name, count)).format(n=_number(count), **more)
+        for name, count, more in amounts
+        if count
+    ]
+    aside = [_counted(labels, name, count).format(n=_number(count), **more) for name, count, more in extras if count]
     return " · ".join([f"{lines}: {', '.join(said)}" if said else lines, *aside])
 
 
 def _labels(language: str) -> Mapping[str, str]:
     return _LABELS.get(language, _LABELS["en"])
+
+
+def _counted(labels: Mapping[str, str], name: str, count: int) -> str:
+    """The label for as many; languages without a singular have one for all."""
+    return labels.get(f"{name}_1", labels[name]) if count == 1 else labels[name]
 
 
 def _percent(diagnosis: Diagnosis) -> str:
@@ -200,4 +214,4 @@ def _fenced(rows: tuple[tuple[str, str], ...]) -> str:
     body = "\n".join(f"{mark} | {text}" for mark, text in rows)
     longest = max((len(run) for run in re.findall("`+", body)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{harmless(body)}\n{fence}"
+    return f"{fence}text\n{inert(body)}\n{fence}"

@@ -49,6 +49,9 @@ class Keys:
             raise InvalidInput("A key needs at least one scope: submit, read or admin.")
         if not 1 <= len(name) <= 100 or not 1 <= len(project) <= 100:
             raise InvalidInput("The names of a key and of a project have 1 to 100 characters.")
+        if not (name.isprintable() and project.isprintable()):
+            # a list of keys is read on a terminal, which obeys what it is told to print
+            raise InvalidInput("The names of a key and of a project have printable characters only.")
         prefix = secrets.token_hex(_PREFIX_BYTES)
         secret = secrets.token_hex(_SECRET_BYTES)
         new = NewKey(

@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+import zstandard
+
 KEY = "bf_test_secret"
 TERMINAL = {"completed", "failed", "cancelled"}
 
@@ -166,6 +168,15 @@ def problem(status: int, code: str, **extra: Any) -> dict[str, Any]:
     return {"type": "about:blank", "title": "No", "status": status, "code": code} | extra
 
 
+def _text(path: str, data: bytes) -> dict[str, Any]:
+    """A log as it is, its fields in the query."""
+    query = parse_qs(urlsplit(path).query, keep_blank_values=True)
+    fields: dict[str, Any] = {name: values if name == "tags" else values[0] for name, values in query.items()}
+    if "metadata" in fields:
+        fields["metadata"] = json.loads(fields["metadata"])
+    return {"log_content": data.decode(errors="replace"), **fields}
+
+
 def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -177,7 +188,13 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", "0"))
-            self._handle(json.loads(self.rfile.read(length) or b"{}"))
+            data = self.rfile.read(length)
+            if self.headers.get("Content-Encoding") == "zstd":
+                data = zstandard.decompress(data)
+            self._handle(_text(self.path, data) if self._is_text() else json.loads(data or b"{}"))
+
+        def _is_text(self) -> bool:
+            return self.headers.get("Content-Type", "").startswith("text/plain")
 
         def _handle(self, body: dict[str, Any]) -> None:
             parts = urlsplit(self.path)

@@ -10,7 +10,7 @@ from app.providers.rules.replies import MAX_EVIDENCE, Quote, Reply, cut, distinc
 from app.providers.rules.stamps import stamp, unstamped
 from app.providers.rules.unexplained import healthy, lasting, unknown
 from app.providers.rules.weighing import Verdict, weigh
-from app.providers.rules.wording import Words, fill, quoted, words
+from app.providers.rules.wording import Words, counted, fill, quoted, words
 
 #: Consequences and side findings that a summary names.
 NAMED = 4
@@ -54,7 +54,7 @@ def _summary(verdict: Verdict, found: Findings, language: str, text: Words) -> s
         first = found.errors[0]
         total = sum(template.count for template in found.errors)
         head = first.exemplars[0][0]
-        others.append(text.also_unknown.format(count=total, quote=quoted(unstamped(head.text), 120), line=head.number))
+        others.append(counted(text.also_unknown, total, quote=quoted(unstamped(head.text), 120), line=head.number))
     if others:
         parts.append(text.others.format(list="; ".join(others)))
     return " ".join(parts)
@@ -75,7 +75,7 @@ def _root_cause(verdict: Verdict, language: str, text: Words) -> str:
     parts = [fill(cause.signature.text(language).cause, _fields(cause), text)]
     trace = cause.trace
     if trace is not None and not cause.signature.trace:
-        parts.append(text.exception.format(type=trace.type, message=trace.message).rstrip(": ") + ".")
+        parts.append(text.exception.format(type=trace.type, message=trace.message).rstrip(": .") + ".")
     if trace is not None and trace.where and trace.frame and not cause.signature.trace:
         parts.append(text.own_code.format(where=trace.where, line=trace.frame.number))
     later = [f for f in verdict.consequences if f.exact and f.first > cause.first]

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from app.domain.diagnoses import Severity
 from app.domain.logs import Level, PreparedLog, Template
 from app.providers.rules.findings import Findings
+from app.providers.rules.legibility import unreadable
 from app.providers.rules.replies import Reply, cut, distinct, numbered, often
 from app.providers.rules.stamps import stamp, unstamped
-from app.providers.rules.wording import Words, quoted
+from app.providers.rules.wording import Words, counted, quoted
 
 #: Warnings above this share of the records are told as a (small) issue.
 WARNING_SHARE = 0.2
@@ -19,6 +20,7 @@ LASTING = 3
 BEFORE_LINES = 3
 MUTE_SHARE = 0.5
 UNSURE = 0.65
+NO_LOG = 0.2
 
 
 def lasting(errors: Sequence[Template]) -> bool:
@@ -39,8 +41,7 @@ def unknown(found: Findings, log: PreparedLog, beside: str, text: Words) -> Repl
     if len(ranked) > 1:
         other = ranked[1].exemplars[0][0]
         summary.append(
-            text.unknown_others.format(count=len(ranked) - 1, line=other.number, quote=quoted(unstamped(other.text)))
-            + "."
+            counted(text.unknown_others, len(ranked) - 1, line=other.number, quote=quoted(unstamped(other.text))) + "."
         )
     first = min(found.errors, key=lambda template: template.first).exemplars[0][0]
     time = stamp(first.text)
@@ -71,19 +72,26 @@ def _severity(errors: Sequence[Template], log: PreparedLog) -> Severity:
 
 
 def healthy(found: Findings, log: PreparedLog, text: Words) -> Reply:
-    """What to say about a log without an error: that it is fine, or that it has very many warnings."""
+    """What to say about a log without an error: that it is fine, has very many warnings, or is none."""
+    strange = unreadable(log, text)
+    if strange:
+        return _no_log(strange, text)
     count = sum(template.count for template in found.warnings)
     top = max(found.warnings, key=lambda template: template.count, default=None)
-    told = {"records": log.coverage.records, "templates": log.coverage.templates, "lines": log.coverage.lines_total}
+    told = {
+        "records": counted(text.records, log.coverage.records),
+        "messages": counted(text.messages, log.coverage.templates),
+        "lines": counted(text.physical, log.coverage.lines_total),
+    }
     if top is None:
         return _quiet(text.healthy.format(**told), text, confidence=_sureness(log, 0.85))
     line = top.exemplars[0][0]
-    quote = {"count": count, "times": often(top.count, text), "quote": quoted(unstamped(line.text))}
+    quote = {"times": often(top.count, text), "quote": quoted(unstamped(line.text))}
     if count < WARNINGS_LEAST or count < log.coverage.records * WARNING_SHARE:
-        summary = f"{text.healthy.format(**told)} {text.healthy_warnings.format(**quote)}."
+        summary = f"{text.healthy.format(**told)} {counted(text.healthy_warnings, count, **quote)}."
         return _quiet(summary, text, confidence=_sureness(log, 0.75))
     return Reply(
-        summary=text.warnings_title.format(**quote, records=log.coverage.records) + ".",
+        summary=text.warnings_title.format(**quote, count=count, records=log.coverage.records) + ".",
         root_cause=text.warnings_cause,
         recommendation=text.warnings_steps.format(line=line.number),
         severity=Severity.LOW.value,
@@ -107,5 +115,18 @@ def _quiet(summary: str, text: Words, *, confidence: float) -> Reply:
         severity=Severity.LOW.value,
         confidence=confidence,
         issues_found=False,
+        evidence=[],
+    )
+
+
+def _no_log(reason: str, text: Words) -> Reply:
+    """Not healthy, but nothing that could be quoted either."""
+    return Reply(
+        summary=text.unreadable.format(reason=reason),
+        root_cause=text.unreadable_cause,
+        recommendation=numbered(text.unreadable_steps),
+        severity=Severity.LOW.value,
+        confidence=NO_LOG,
+        issues_found=True,
         evidence=[],
     )

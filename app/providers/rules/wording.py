@@ -23,6 +23,10 @@ VALUE_CHARS = 160
 VALUES_TOLD = 3
 
 
+#: What is said of one, and of any other number.
+Counted = tuple[str, str]
+
+
 class Words(BaseModel):
     """One language. Every text is for `str.format`."""
 
@@ -41,8 +45,11 @@ class Words(BaseModel):
     explains: str
     separately: str
     more: str
+    records: Counted
+    messages: Counted
+    physical: Counted
     healthy: str
-    healthy_warnings: str
+    healthy_warnings: Counted
     healthy_cause: str
     healthy_steps: str
     warnings_steps: str
@@ -52,9 +59,15 @@ class Words(BaseModel):
     unknown_fatal: str
     unknown_cause: str
     unknown_before: str
-    unknown_others: str
+    unknown_others: Counted
     unknown_steps: tuple[str, ...]
-    also_unknown: str
+    also_unknown: Counted
+    unreadable: str
+    unreadable_bytes: str
+    unreadable_words: str
+    unreadable_empty: str
+    unreadable_cause: str
+    unreadable_steps: tuple[str, ...]
 
 
 def words(language: str) -> Words:
@@ -66,6 +79,11 @@ def words(language: str) -> Words:
 @functools.cache
 def _load() -> Mapping[str, Words]:
     return TypeAdapter(dict[str, Words]).validate_python(read_yaml(FILE))
+
+
+def counted(forms: Counted, count: int, **fields: object) -> str:
+    """The form for as many, filled in."""
+    return forms[count != 1].format(count=count, **fields)
 
 
 def fill(text: str, fields: Mapping[str, Sequence[str]], language: Words) -> str:
@@ -103,7 +121,8 @@ def _tidy(text: str) -> str:
 
 def values(told: Sequence[str], language: Words) -> str:
     """The values of a field as one text: all of a few, the first ones of many."""
-    short = [_short(value, VALUE_CHARS) for value in told[:VALUES_TOLD]]
+    # the sentence around a value has a full stop of its own
+    short = [_short(value.removesuffix("."), VALUE_CHARS) for value in told[:VALUES_TOLD]]
     joined = ", ".join(short)
     rest = len(told) - len(short)
     return language.more.format(values=joined, count=rest) if rest > 0 else joined

@@ -3,7 +3,7 @@
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 import requests
@@ -130,9 +130,79 @@ def test_slow_clients_are_ended_and_leave_room_for_others(server, session, token
     assert session.get(server.url + PATH, timeout=20).json()["items"] == []
 
 
+@pytest.mark.parametrize("server", [{"BIFROST_WEB__WORKERS": "1"}], indirect=True)
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST / HTTP/1.1\r\nHost: local",
+        b"POST /api/v1/analyses HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nslowly",
+        b"GET /health HTTP/1.0\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /hea",
+        b"x" * 5000,
+    ],
+)
+def test_a_crowd_without_a_key_holds_nobody_up(server, session, sent):
+    """Two threads, twenty connections that never end what they began, nor close."""
+    with ExitStack() as crowd:
+        for _ in range(20):
+            crowd.enter_context(server.connect()).sendall(sent)
+        answers = [session.get(server.url + PATH, timeout=20) for _ in range(10)]
+    assert {answer.status_code for answer in answers} == {200}
+    # one look at a connection in a thread, or one wait for its end in the loop, would take seconds
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 1.5
+
+
+@pytest.mark.parametrize("server", [{"BIFROST_WEB__WORKERS": "1"}], indirect=True)
+def test_more_connections_than_there_is_room_for_push_the_oldest_out(server, session):
+    with ExitStack() as crowd:
+        waiting = [crowd.enter_context(server.connect()) for _ in range(600)]
+        assert session.get(server.url + PATH, timeout=20).status_code == 200
+        waiting[0].settimeout(20)
+        assert waiting[0].recv(1) == b""
+
+
+def test_a_request_in_small_pieces_and_one_right_behind_another_are_answered(shared):
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    with shared.connect() as connection:
+        for byte in request:
+            connection.sendall(bytes([byte]))
+        connection.sendall(request * 2 + request[:20])
+        connection.sendall(request[20:].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        got = b""
+        while piece := connection.recv(65_536):
+            got += piece
+    assert got.count(b"HTTP/1.1 200 OK") == 4
+
+
+def test_a_client_that_does_not_take_its_answers_is_left(shared):
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    with shared.connect() as connection:
+        connection.setblocking(False)
+        try:
+            while True:
+                connection.send(request * 100)
+        except OSError:  # it takes no more
+            pass
+        until(lambda: [event for event in shared.said() if event["event"] == "answer_not_taken"], timeout=40)
+    assert requests.get(f"{shared.url}/health", timeout=20).status_code == 200
+
+
+def test_a_compressed_transfer_is_refused_not_stored(shared, shared_session):
+    key = shared_session.headers["X-API-Key"]
+    before = shared_session.get(shared.url + PATH, timeout=20).json()["items"]
+    with shared.connect() as connection:
+        connection.sendall(f"{HEAD}{key}\r\nTransfer-Encoding: gzip, chunked\r\n\r\n3\r\nlog\r\n0\r\n\r\n".encode())
+        assert b"transfer_coding_unsupported" in answer_of(connection)
+    assert shared_session.get(shared.url + PATH, timeout=20).json()["items"] == before
+
+
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
+        (b"x" * 5000, b"address_too_long"),
+        (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 6000, b"headers_too_large"),
+        (b"GET / HTTP/1.1\nHost: x\n\n", b"bad_request"),
         (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n", b"address_too_long"),
         (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 100 + b"\r\n", b"headers_too_large"),
         (b"GET / HTTP/1.1\r\nA: " + b"b" * 9000 + b"\r\n\r\n", b"headers_too_large"),

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from app.supervisor import Supervisor
+
 pytestmark = pytest.mark.integration
 
 
@@ -92,3 +94,16 @@ def test_without_any_database_it_says_how_to_get_one(run):
         result = run(*command)
         assert result.exit_code == 2, command
         assert "BIFROST_DATABASE_URL" in result.stderr
+
+
+@pytest.mark.parametrize("span", ["0s", "999999w"])
+def test_a_key_that_would_never_expire_is_not_made(administer, database_url, span):
+    assert administer(database_url, "keys", "create", "x", "--expires", span).exit_code == 2
+    assert administer(database_url, "keys", "list").stdout == ""
+
+
+def test_a_second_up_in_the_same_directory_is_bad_input(run, tmp_path):
+    with Supervisor(directory=tmp_path / "data"):
+        result = run("up", "--port", 0)
+    assert result.exit_code == 2
+    assert "already runs" in result.stderr

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.support.api_server import diagnosis
+
 pytestmark = pytest.mark.integration
 
 
@@ -45,7 +47,7 @@ def test_result_shows_what_was_found_and_takes_fail_on(run):
 def test_result_of_an_unfinished_one_says_so_at_once(run):
     result = run("result", 1)
     assert (result.exit_code, result.stdout) == (5, "")
-    assert "is still queued" in result.stderr
+    assert result.stderr == "analysis 1 is still queued; it goes on. Come back with: bifrost-cli result --wait 1\n"
 
 
 def test_list_follows_the_pages_up_to_the_limit(run, three):
@@ -76,3 +78,20 @@ def test_cancel_ends_a_waiting_one_and_says_when_it_is_too_late(run):
     assert "cancelled" in result.stdout
     assert "analysis 2: The analysis is already finished." in result.stderr
     assert run("result", 1).exit_code == 3
+
+
+def test_a_pipe_gets_rows_alone_and_summaries_of_a_hundred_characters(run, logs, server):
+    long = diagnosis() | {"summary": "word " * 100}
+    server.ends[None] = {"status": "completed", "diagnosis": long}
+    run("submit", logs / "b.log", "--wait")
+    result = run("list")
+    (row,) = result.stdout.splitlines()
+    assert row.endswith("…")
+    assert len(row[row.index("word") :]) == 100
+    assert "SUMMARY" not in result.output
+
+
+@pytest.mark.parametrize("arguments", [("list", "--since", "999999w"), ("list", "--until", "999999w")])
+def test_an_age_without_a_date_is_bad_input(run, server, arguments):
+    assert run(*arguments).exit_code == 2
+    assert server.seen == []

@@ -45,3 +45,20 @@ def test_a_misspelt_setting_is_named(run, environ):
     result = run("status", 1)
     assert result.exit_code == 2
     assert "BIFROST_DATABSE_URL" in result.stderr
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "\n"), (" ", ""), ("", "\r\n")])
+def test_whitespace_around_the_key_is_dropped(run, environ, server, before, after):
+    environ["BIFROST_API_KEY"] = f"{before}{KEY}{after}"
+    assert run("list").exit_code == 0
+    assert server.seen[0].headers["x-api-key"] == KEY
+
+
+@pytest.mark.parametrize("name", ["BIFROST_API_KEY", "BIFROST_URL"])
+def test_what_cannot_be_used_is_bad_input_in_our_own_words(run, environ, name):
+    environ[name] = {"BIFROST_API_KEY": "bf_top\nsecret", "BIFROST_URL": "ftp://x"}[name]
+    result = run("list")
+    assert result.exit_code == 2
+    assert name in result.stderr
+    assert "secret" not in result.output
+    assert "unexpected" not in result.output

@@ -22,7 +22,7 @@ def start(environ) -> Callable[..., subprocess.Popen]:
     def call(*arguments: object, **more: object) -> subprocess.Popen:
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": full} | more
         options["env"] = {**full, **(more.get("env") or {})}
-        argv = [sys.executable, "-m", "app.cli.main", *map(str, arguments)]
+        argv = options.pop("argv", None) or [sys.executable, "-m", "app.cli.main", *map(str, arguments)]
         running.append(subprocess.Popen(argv, **options))
         return running[-1]
 
@@ -32,13 +32,14 @@ def start(environ) -> Callable[..., subprocess.Popen]:
         process.communicate()
 
 
-def test_ctrl_c_says_how_to_come_back(start, server, logs):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_interrupts_it_leaves_word_how_to_come_back(start, server, logs, number, code):
     server.steps = (("queued", "prepare"),) * 1000
     process = start("submit", logs / "b.log", "--wait")
     until(lambda: any(request.method == "GET" for request in server.seen), what="it waits")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=10)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert out == b""
     assert b"bifrost-cli result --wait 1" in err
     assert b"Traceback" not in err
@@ -92,6 +93,31 @@ def test_an_encoding_without_the_characters_gets_question_marks(start, logs):
     out, err = process.communicate(timeout=10)
     assert process.returncode == 0, err
     assert out.startswith(b"??(HIGH)  The database")
+
+
+@pytest.mark.parametrize(("closed", "arguments", "code"), [("0<&-", "submit -", 2), ("1>&-", "list", 0)])
+def test_a_closed_stream_is_no_stack_trace(start, closed, arguments, code):
+    shell = f'exec "{sys.executable}" -m app.cli.main {arguments} {closed}'
+    process = start(argv=["sh", "-c", shell])
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert b"Traceback" not in err
+    assert b"unexpected" not in err
+
+
+def test_the_head_of_a_table_is_on_the_terminal_with_its_rows(start, server, logs):
+    start("submit", logs / "b.log").communicate(timeout=10)
+    ours, theirs = pty.openpty()
+    process = start("list", stdout=theirs)
+    os.close(theirs)
+    data = b""
+    while chunk := _read(ours):
+        data += chunk
+    process.communicate(timeout=10)
+    os.close(ours)
+    head, row = data.decode().splitlines()
+    assert "SUMMARY" in head
+    assert "queued" in row
 
 
 def _read(terminal: int) -> bytes:

@@ -8,6 +8,7 @@ import structlog
 
 from app import telemetry
 from app.settings import Log
+from app.web import create_app
 from tests.support.parts import EVERYTHING
 
 pytestmark = pytest.mark.unit
@@ -57,6 +58,21 @@ def test_an_unknown_path_is_a_problem(client, path):
     assert answer.content_type == "application/problem+json"
     assert answer.json["code"] == "not_found"
     assert answer.json["request_id"] == answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1//analyses", "//api/v1/analyses", "/api//v1/analyses/7"])
+def test_nobody_is_sent_to_the_host_that_the_client_named(keyed, path):
+    answer = keyed.get(path, base_url="http://evil.com")
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert "Location" not in answer.headers
+
+
+def test_a_redirect_of_the_router_is_a_problem_too(parts):
+    app = create_app(parts)
+    app.add_url_rule("/branch/", view_func=lambda: "here")
+    answer = app.test_client().get("/branch", base_url="http://evil.com")
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert "evil.com" not in answer.text + str(answer.headers)
 
 
 def test_an_unknown_method_is_a_problem_that_names_the_known_ones(keyed):

@@ -3,7 +3,7 @@
 import pytest
 
 from app.cli.exits import Exit, explain, worst
-from app.client import ApiError, ServerUnreachable, UnexpectedAnswer
+from app.client import ApiError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer
 from app.domain.errors import ConfigurationInvalid, StorageUnavailable
 
 pytestmark = pytest.mark.unit
@@ -57,3 +57,9 @@ def test_a_problems_text_cannot_reach_the_terminal():
     stop = explain(ApiError(status=422, code="invalid_input", detail="\x1b[2Jx"))
     assert stop
     assert stop.message == "x (invalid_input)"
+
+
+def test_a_connection_that_cannot_be_one_is_bad_input():
+    stop = explain(ConnectionInvalid("not an address"))
+    assert stop
+    assert stop.exit_code == Exit.USAGE

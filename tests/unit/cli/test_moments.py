@@ -15,7 +15,7 @@ def test_a_span_is_a_number_and_a_unit(text, seconds):
     assert Span().convert(text, None, None) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "7", "d", "-1h", "1.5h", "1y"])
+@pytest.mark.parametrize("text", ["", "7", "d", "-1h", "1.5h", "1y", "0s", "0w", "999999w"])
 def test_what_is_no_span_is_refused(text):
     with pytest.raises(click.BadParameter):
         Span().convert(text, None, None)
@@ -31,6 +31,7 @@ def test_a_time_keeps_its_offset_and_gets_ours_without_one():
     assert datetime.fromisoformat(Moment().convert("2026-01-31", None, None)).tzinfo
 
 
-def test_what_is_no_time_is_refused():
+@pytest.mark.parametrize("text", ["yesterday", "999999w", "2026-13-01"])
+def test_what_is_no_time_is_refused(text):
     with pytest.raises(click.BadParameter):
-        Moment().convert("yesterday", None, None)
+        Moment().convert(text, None, None)

@@ -74,3 +74,7 @@ def test_json_is_the_apis_object_and_cannot_act_on_a_terminal(capsys):
     import json
 
     assert json.loads(out) == raw
+
+
+def test_nobody_answered_what_was_cancelled():
+    assert footer(analysis(status="cancelled", diagnosis=None, provider="rules", usage=None)) == "analysis 42 · 0.25 s"

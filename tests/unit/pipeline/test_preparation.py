@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +125,18 @@ def test_strange_logs_are_prepared_quickly(text):
     assert time.perf_counter() - started < 2
     assert adds_up(prepared.coverage)
     assert prompt_of(prepared).tokens_estimated <= 8000
+
+
+def test_preparing_takes_a_few_times_the_memory_of_the_log():
+    text = "".join(
+        f"2024-05-01 12:00:00 INFO GET /orders/{i} 200 {i % 97}ms request={i * 2654435761:016x} client=10.0.0.1\n"
+        for i in range(40_000)
+    )
+    tracemalloc.start()
+    prepare(text, limits=PreparationLimits(), token_budget=8000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 7 * len(text)
 
 
 def test_random_text_costs_no_more_than_its_length():

@@ -82,6 +82,41 @@ def test_a_node_error_keeps_its_frames():
     assert found[1][2] == Level.ERROR
 
 
+RAILS = """Completed 500 Internal Server Error in 12ms (ActiveRecord: 1.0ms)
+
+
+NoMethodError (undefined method `total' for nil:NilClass):
+\x20
+app/models/order.rb:12:in `total'
+activerecord (7.1.2) lib/active_record/core.rb:12:in `find'
+Started GET "/x"
+"""
+TAGGED_RAILS = """I, [2024-05-01T12:00:00.123456 #1]  INFO -- : [0a1b2c3d-aaaa] Started
+F, [2024-05-01T12:00:00.123456 #1]  FATAL -- : [0a1b2c3d-aaaa]
+[0a1b2c3d-aaaa] ActiveRecord::RecordNotFound (Couldn't find Order):
+[0a1b2c3d-aaaa]
+[0a1b2c3d-aaaa] app/models/order.rb:12:in `total'
+I, [2024-05-01T12:00:00.123456 #1]  INFO -- : [0a1b2c3d-aaaa] Started
+"""
+
+
+def test_frames_of_rails_belong_to_their_exception_though_they_are_not_indented():
+    found, _ = records(RAILS)
+    assert [(first, lines, level) for first, lines, level, _ in found] == [
+        (1, 1, Level.ERROR),
+        (4, 3, Level.ERROR),
+        (8, 1, Level.UNKNOWN),
+    ]
+    dated, _ = records("2024-05-01 12:00:00 ERROR no\napp/models/x.rb:12:in 'X#y'\n2024-05-01 12:00:01 INFO ok\n")
+    assert [(first, lines) for first, lines, _, _ in dated] == [(1, 2), (3, 1)]
+
+
+def test_a_trace_of_rails_whose_lines_have_the_id_of_their_request_is_one_record():
+    found, _ = records(TAGGED_RAILS)
+    assert [(first, lines) for first, lines, _, _ in found] == [(1, 2), (2, 4)]
+    assert "ActiveRecord::RecordNotFound (Couldn't find Order):" in found[1][3]
+
+
 @pytest.mark.parametrize(
     "prefix", ["2024-05-01T12:00:00.123456789Z stderr F ", "api-1  | ", "May  1 12:00:00 node api[1]: "]
 )

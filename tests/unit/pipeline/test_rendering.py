@@ -88,7 +88,7 @@ def test_plain_text_reads_from_severity_to_coverage():
         (
             "  Read        1,204 lines: 118 shown, 2 of them cut, 1,080 counted in 31 templates, 1 blank, "
             "5 left out (over budget) · redacted: 1 aws key, 2 email · 3 bytes were not text · "
-            "1 of 3 quotes were not in the log and were dropped · 1,850 of 8,000 tokens"
+            "1 of 3 quotes was not in the log and was dropped · 1,850 of 8,000 tokens"
         ),
         "  Confidence  87%",
     ]
@@ -148,7 +148,34 @@ def test_nothing_hostile_reaches_a_terminal_or_a_runner(render, text):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", out)
     commands = [line for line in out.splitlines() if line.strip().startswith("::")]
     assert len(commands) == (1 if render is rendering.github else 0)
-    assert not re.search(r"##\w*\[", out)
+    colors = r"" if render is rendering.github else r"(?!\[(?:error|warning|group)\])"
+    assert not re.search(rf"##{colors}\w*\[", out)
+
+
+def test_evidence_is_quoted_as_it_stands_except_inside_of_a_command():
+    text = "##[error]Process completed with exit code 1.\x1b[0m"
+    quoting = diagnosis(evidence=(Evidence(line=3, text=text),))
+    assert "3 | ##[error]Process completed with exit code 1.\n" in rendering.plain(quoting, None)
+    assert "3 | ##[error]Process completed with exit code 1.\n" in rendering.markdown(quoting, None)
+    assert rendering.quotes(quoting) == (("3", "##[error]Process completed with exit code 1."),)
+    assert "##[" not in rendering.github(quoting, None)
+
+
+def test_one_of_a_kind_is_told_in_the_singular():
+    one = Coverage(
+        bytes_total=9,
+        bytes_replaced=1,
+        lines_total=1,
+        lines_blank=0,
+        lines_sent=0,
+        lines_counted=1,
+        records=1,
+        templates=1,
+        templates_sent=1,
+        tokens_estimated=5,
+        token_budget=9,
+    )
+    assert rendering.coverage_line(one).startswith("1 line: 1 counted in 1 template · 1 byte was not text · ")
 
 
 @pytest.mark.parametrize("text", HOSTILE)

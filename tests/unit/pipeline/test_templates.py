@@ -1,5 +1,7 @@
 """Records to templates."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,24 @@ def test_statuses_and_exit_codes_stay():
     assert mask('"GET /x/17 HTTP/1.1" 502 123') == '"GET /x/<*> HTTP/1.1" 502 <*>'
     assert mask("exited with code 137 after 5 s") == "exited with code 137 after <*> s"
     assert mask("errno=104 id=104") == "errno=104 id=<*>"
+
+
+def test_the_status_of_an_application_s_access_line_stays():
+    assert mask("GET /orders/17 500 30ms") == "GET /orders/<*> 500 <*>"
+    assert (
+        mask("POST https://api.example.com/in/17 404 (Not Found)")
+        == "POST https://api.example.com/in/<*> 404 (Not Found)"
+    )
+    assert mask("GET /a/7 -> 503 in 512 ms") == "GET /a/<*> -> 503 in <*> ms"
+    assert mask("budget /a/7 500 30ms; GET /a 500ms") == "budget /a/<*>; GET /a <*>"
+    found = templates(*(f"2024-05-01 12:00:09 GET /x/{i} {s} {i}ms" for i in range(9) for s in (200, 500)))
+    assert sorted((t.level, t.count) for t in found) == [(Level.INFO, 9), (Level.ERROR, 9)]
+
+
+def test_many_ids_in_hexadecimal_do_not_make_many_templates():
+    ids = [f"{i * 2654435761 % 2**32:08x}" for i in range(3000)]
+    found = templates(*(f"2024-05-01 12:00:09 INFO request {one} by {two} faded" for one, two in pairwise(ids)))
+    assert [(t.pattern, t.count) for t in found] == [("INFO request <*> by <*> faded", 2999)]
 
 
 def test_lines_that_differ_in_numbers_are_one_template():

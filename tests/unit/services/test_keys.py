@@ -186,6 +186,14 @@ def test_a_key_needs_a_name_a_project_and_a_scope(keys, memory, changes):
     assert not memory.stored
 
 
+@pytest.mark.parametrize("text", ["two\nlines", "\x1b[31mred", "a\tb", "a\0b", "\u202egnp", "\ud800"])
+@pytest.mark.parametrize("named", ["name", "project"])
+def test_a_name_that_would_command_a_terminal_is_refused(keys, memory, named, text):
+    with pytest.raises(InvalidInput, match="printable"):
+        create(keys, **{named: text})
+    assert not memory.stored
+
+
 def test_all_keys_are_listed(keys):
     made = {create(keys).key.prefix for _ in range(3)}
     assert {key.prefix for key in keys.list()} == made

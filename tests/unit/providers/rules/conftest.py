@@ -27,8 +27,8 @@ class Watching:
         self.tokens.append(text)
 
 
-def prompt_of(log, language="en", budget=8000):
-    prepared = prepare(log, limits=PreparationLimits(), token_budget=budget)
+def prompt_of(log, language="en", budget=8000, bytes_replaced=0):
+    prepared = prepare(log, limits=PreparationLimits(), token_budget=budget, bytes_replaced=bytes_replaced)
     return Prompt(
         system="",
         messages=(),

@@ -209,3 +209,18 @@ def test_braces_and_percent_signs_of_the_log_do_no_harm(diagnose):
     assert "{count} {0} %s {line}" in found.summary
     found = diagnose(log_of("ERROR FileNotFoundError: [Errno 2] No such file or directory: '/srv/{x}/{first}.toml'"))
     assert "/srv/{x}/{first}.toml" in found.summary
+
+
+def test_one_of_a_kind_is_told_in_the_singular(diagnose):
+    assert diagnose("all is well\n").summary.startswith("No issue found in 1 record (1 distinct message, 1 line): ")
+    assert "1 warning looks harmless: “WARN slow”." in diagnose("WARN slow\n").summary
+    two = diagnose("ERROR the quux is gone\nERROR another thing went astray\n").summary
+    assert "One more kind of error, at line 2: “" in two
+
+
+def test_a_value_that_ends_with_a_full_stop_ends_its_sentence_once(diagnose):
+    found = diagnose("##[error]Process completed with exit code 1.\n")
+    text = f"{found.summary} {found.root_cause} {found.recommendation}"
+    assert "exit code 1" in text
+    assert ".." not in text
+    assert "1. (" not in text

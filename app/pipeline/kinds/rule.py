@@ -1,0 +1,33 @@
+"""What a kind of secret is: two patterns and a judge.
+
+`trigger` (re2) only finds lines worth a closer look, all rules at once and at memory speed. `pattern` (re) is then
+matched where the trigger matched: the value is its first named group, or all of it. Both see UTF-8 bytes, each as one
+Latin-1 character, so that offsets agree; words that are not ASCII go through `spelled`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+#: A value that is hidden already must not be hidden again.
+PLACEHOLDER = r"(?!<[A-Z][A-Z0-9_]{1,30}_\d{1,9}>)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One kind of value. `accept` judges what `pattern` took for one."""
+
+    kind: str
+    trigger: str
+    #: Matches where `pattern` begins, when `trigger` begins later.
+    finder: str = ""
+    #: With `re.ASCII`; must not match across lines.
+    pattern: str
+    reversible: bool = False
+    accept: Callable[[str], bool] | None = None
+    #: Groups of `pattern` that other judges decide about.
+    judges: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
+
+
+def spelled(text: str) -> str:
+    """Words that are not ASCII, as the patterns see them."""
+    return text.encode().decode("latin-1")
