@@ -26,7 +26,7 @@ LARGEST_HEAD = 32 * 1024
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1024 * 1024
 #: Seconds that the rest of a body nobody wanted may take: what has already arrived is thrown away, no more is awaited.
-_DRAIN_SECONDS = 0.1
+_DRAIN_SECONDS = 0.02
 _LOOK_SECONDS = 0.25
 _RECEIVE_BYTES = 8192
 #: With this, the parser can decide: the head's end, or a line end that HTTP does not have.

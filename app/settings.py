@@ -82,7 +82,7 @@ class Web(Section):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     workers: int = Field(2, ge=1, description="Web processes.")
     threads: int = Field(32, ge=1, description="Threads in each web process; most of them wait for clients.")
-    active: int = Field(2, ge=1, description="Requests that each web process works on at the same time.")
+    active: int = Field(4, ge=1, description="Requests that each web process works on at the same time.")
 
 
 class Client(Section):

@@ -8,6 +8,9 @@ from time import monotonic
 
 #: Seconds a body or an answer may take, whatever its size.
 GRACE = 6.0
+#: The same for bodies, while a process waits for many of them.
+HURRIED_GRACE = 1.0
+CROWD = 16
 #: Bytes per second that it must reach on average after that.
 LEAST_RATE = 16 * 1024
 _LOOK_SECONDS = 0.5
@@ -26,10 +29,10 @@ class Reading:
         self.cut = False
         self._started = monotonic()
 
-    def overdue(self) -> bool:
-        """Slower than any client should be."""
-        took = monotonic() - self._started
-        return took > GRACE and self.received < (took - GRACE) * LEAST_RATE + 1
+    def overdue(self, grace: float) -> bool:
+        """Slower than any client should be; `grace` in seconds."""
+        took = monotonic() - self._started - grace
+        return took > 0 and self.received < took * LEAST_RATE + 1
 
 
 class Watchman:
@@ -66,7 +69,8 @@ class Watchman:
         pause = threading.Event()
         while not pause.wait(_LOOK_SECONDS):
             with self._lock:
-                late = [reading for reading in self._readings if reading.overdue()]
+                grace = GRACE if len(self._readings) <= CROWD else HURRIED_GRACE
+                late = [reading for reading in self._readings if reading.overdue(grace)]
                 self._readings.difference_update(late)
                 # under the lock: once `_end` has returned, the connection may already serve the next request
                 for reading in late:
