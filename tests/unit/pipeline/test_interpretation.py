@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -114,11 +113,10 @@ def test_what_is_too_long_is_cut():
         '{"summary": "x", ' * 20_000,
     ],
 )
+@pytest.mark.timeout(30)  # what were not linear would take minutes
 def test_what_is_no_answer_is_malformed_and_takes_no_time(text):
-    started = time.perf_counter()
     with pytest.raises(AnswerMalformed):
         interpret(text)
-    assert time.perf_counter() - started < 2
 
 
 @given(
