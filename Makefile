@@ -1,6 +1,6 @@
 # Every verb a developer needs. Plain `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix bench docs migration lock clean
+.PHONY: help install demo test check fix chaos bench docs migration lock clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -48,6 +48,9 @@ check: $(VENV)/dev.stamp ## what CI holds before the tests, cheap first: format,
 fix: $(VENV)/dev.stamp ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix-only --exit-zero --quiet .
 	@$(BIN)/ruff format .
+
+chaos: $(VENV)/dev.stamp ## kill, freeze, flush and cut under load for ten minutes at most; print what was lost (nothing)
+	@$(BIN)/python -m tests.chaos
 
 bench: $(VENV)/dev.stamp ## measure: submissions, end to end, preparation
 	@$(BIN)/python -m tests.bench

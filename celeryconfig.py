@@ -43,6 +43,8 @@ task_acks_late = False
 task_store_errors_even_if_ignored = False
 # Take what can be worked on, leave the rest to other workers.
 worker_prefetch_multiplier = 1
+# Celery's own, and a sign of life while the broker is away.
+worker_consumer = "worker.liveness:LivingConsumer"
 # True has lost running tasks when the broker went away; they are safe by their lease.
 worker_cancel_long_running_tasks_on_connection_loss = False
 # A child that grew by a large log is replaced. Kilobytes.

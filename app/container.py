@@ -6,21 +6,31 @@ from dataclasses import dataclass
 from app.broker import CeleryBroker
 from app.clock import SystemClock
 from app.domain.errors import ConfigurationInvalid
-from app.domain.ports import Clock, DueSignal, Health
+from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
+from app.guards.factories import make_guard
 from app.pipeline.preparation import PreparationLimits
 from app.providers.factories import FACTORIES
+from app.publishers import posting
+from app.publishers.webhooks import KIND as WEBHOOK
+from app.publishers.webhooks import WebhookPolicy, Webhooks
 from app.services.analyses import Analyses
+from app.services.announcing import AnnouncePolicy, Announcing
 from app.services.asking import Asking
+from app.services.dead_letters import DeadLetters
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.execution import Execution, ExecutionPolicy
+from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.keys import Keys
+from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
 from app.services.settling import RetryPolicy
+from app.services.statistics import Statistics
 from app.settings import Settings
 from app.storage import schema
 from app.storage.engine import make_engine
-from app.storage.unit_of_work import PostgresDueSignal, PostgresUnitOfWork
+from app.storage.signals import PostgresDueSignal, PostgresStopSignal
+from app.storage.unit_of_work import PostgresUnitOfWork
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,11 +40,16 @@ class Container:
     settings: Settings
     clock: Clock
     analyses: Analyses
+    dead_letters: DeadLetters
     keys: Keys
     health: HealthCheck
     execution: Execution
     dispatching: Dispatching
+    announcing: Announcing
+    statistics: Statistics
+    retention: Retention
     due: DueSignal
+    stops: StopSignal
     close: Callable[[], None]
 
 
@@ -48,12 +63,17 @@ def build(settings: Settings) -> Container:
     unit_of_work = PostgresUnitOfWork(engine)
     broker = CeleryBroker()
     due = PostgresDueSignal(engine)
+    stops = PostgresStopSignal(engine)
     routing = _routing(settings)
+    guarded = make_guard(settings, clock)
+    publishers = _publishers(settings, clock)
     needed = schema.head()
 
     def close() -> None:
         due.close()
+        stops.close()
         broker.close()
+        guarded.close()
         engine.dispose()
 
     return Container(
@@ -64,7 +84,9 @@ def build(settings: Settings) -> Container:
             routing,
             max_log_bytes=settings.limits.max_log_bytes,
             cache_ttl=settings.cache.ttl_seconds,
+            publishers=publishers,
         ),
+        dead_letters=DeadLetters(unit_of_work, routing, max_replays=settings.limits.max_replays),
         keys=Keys(unit_of_work, clock),
         health=HealthCheck(
             unit_of_work,
@@ -74,16 +96,35 @@ def build(settings: Settings) -> Container:
             ),
             helpful=(("broker", broker.health),),
             routing=routing,
+            guard=guarded.guard,
         ),
         execution=Execution(
             unit_of_work,
             routing,
-            Asking(max_output_tokens=settings.preparation.max_output_tokens),
+            Guarding(
+                Asking(max_output_tokens=settings.preparation.max_output_tokens),
+                guarded.guard,
+                patience=_patience(settings),
+            ),
             policy=_execution_policy(settings),
             clock=clock,
         ),
-        dispatching=Dispatching(unit_of_work, broker, policy=_dispatch_policy(settings)),
+        dispatching=Dispatching(
+            unit_of_work,
+            broker,
+            policy=_dispatch_policy(settings),
+            limit_of=Limits(guarded.guard, routing, guarded.limits).of,
+        ),
+        announcing=Announcing(
+            unit_of_work,
+            publishers,
+            policy=AnnouncePolicy(lease=settings.outbox.lease_seconds),
+            clock=clock,
+        ),
+        statistics=Statistics(unit_of_work),
+        retention=Retention(unit_of_work, _retention_policy(settings)),
         due=due,
+        stops=stops,
         close=close,
     )
 
@@ -100,6 +141,24 @@ def _routing(settings: Settings) -> Routing:
         providers={name: provider for name, provider in made.items() if provider is not None},
         auto=tuple(name for name in settings.ai.chain if name != RULES),
     )
+
+
+def _publishers(settings: Settings, clock: Clock) -> dict[str, Publisher]:
+    """Kind of callback -> who speaks to such receivers."""
+    webhooks = settings.webhooks
+    policy = WebhookPolicy(
+        secret=webhooks.secret.get_secret_value() if webhooks.secret else None,
+        allowed_hosts=frozenset(host.lower().strip("[]") for host in webhooks.allowed_hosts),
+        schedule=webhooks.schedule,
+        patience=posting.Patience(connect=webhooks.connect_timeout, total=webhooks.timeout),
+        ca_file=str(webhooks.ca_file) if webhooks.ca_file else None,
+    )
+    return {WEBHOOK: Webhooks(policy, clock)}
+
+
+def _retention_policy(settings: Settings) -> RetentionPolicy:
+    retention = settings.retention
+    return RetentionPolicy(days=retention.days, log_days=retention.log_days, batch=retention.batch)
 
 
 def _database_health(unit_of_work: PostgresUnitOfWork) -> Health:
@@ -126,6 +185,15 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
     )
 
 
+def _patience(settings: Settings) -> Patience:
+    guards = settings.guards
+    return Patience(
+        resting=guards.patience_seconds,
+        busy=guards.patience_busy_seconds,
+        longest_pause=settings.worker.backoff_cap_seconds,
+    )
+
+
 def _dispatch_policy(settings: Settings) -> DispatchPolicy:
     dispatcher = settings.dispatcher
     return DispatchPolicy(
@@ -134,4 +202,6 @@ def _dispatch_policy(settings: Settings) -> DispatchPolicy:
         resend=dispatcher.resend_seconds,
         lost=dispatcher.lost_seconds,
         max_attempts=settings.worker.max_attempts,
+        aging=dispatcher.aging_seconds,
+        share=dispatcher.project_share,
     )

@@ -1,5 +1,6 @@
 """Everything read from the environment and `bifrost.yaml`: frozen, checked at start, all errors at once."""
 
+import base64
 import os
 import re
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from app.domain.errors import ConfigurationInvalid
 
@@ -35,6 +36,10 @@ Names = Annotated[
     ),
 ]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Delays = Annotated[
+    tuple[Seconds, ...],
+    BeforeValidator(lambda v: tuple(part for part in v.split(",") if part.strip()) if isinstance(v, str) else v),
+]
 
 
 def _postgres_url(value: object) -> object:
@@ -42,6 +47,18 @@ def _postgres_url(value: object) -> object:
     return (
         re.sub(r"^postgres(ql)?(\+psycopg2)?://", "postgresql+psycopg2://", value) if isinstance(value, str) else value
     )
+
+
+def _signing_secret(value: SecretStr | None) -> SecretStr | None:
+    """Found at the start instead of at the first event."""
+    for one in value.get_secret_value().split() if value else ():
+        try:
+            size = len(base64.b64decode(one.removeprefix("whsec_"), validate=True))
+        except ValueError:
+            size = 0
+        if not one.startswith("whsec_") or not 24 <= size <= 64:
+            raise ValueError("must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)")
+    return value
 
 
 class Section(BaseModel):
@@ -114,20 +131,103 @@ class Worker(Section):
     )
     retry_after_cap_seconds: Seconds = Field(300.0, description="Longest `Retry-After` of a provider that is obeyed.")
     shutdown_seconds: Seconds = Field(10.0, description="Time to finish or hand back on SIGTERM.")
+    heartbeat_file: Path | None = Field(
+        None, description="Touched every second while the worker's loop turns, for a liveness probe. Unset: none."
+    )
 
 
 class Dispatcher(Section):
     """The process that moves what is due from PostgreSQL to Celery."""
 
     poll_seconds: Seconds = Field(1.0, description="Longest pause between two looks when nobody rings.")
-    busy_poll_seconds: Seconds = Field(0.02, description="Pause between two looks while there is work.")
+    busy_poll_seconds: Seconds = Field(0.02, description="Longest pause between two looks while there is work.")
     window: int = Field(64, ge=1, description="Unanswered messages kept in each `prepare` queue.")
     window_infer: int = Field(500, ge=1, description="Unanswered messages kept in each `infer` queue.")
     resend_seconds: Seconds = Field(
-        15.0, description="A message unanswered for this long is sent again (then doubled)."
+        15.0, description="A message unanswered for this long is looked for, and sent again (then doubled)."
     )
-    lost_seconds: Seconds = Field(2.0, description="The same, when the broker's queue is empty.")
+    lost_seconds: Seconds = Field(
+        2.0, description="When the broker's queue is empty, what is unanswered for this long was lost (then doubled)."
+    )
+    held_poll_seconds: Seconds = Field(
+        0.2, description="Pause between two looks while analyses wait for a provider of limited concurrency."
+    )
     sweep_seconds: Seconds = Field(1.0, description="How often leases and deadlines are checked.")
+    aging_seconds: Seconds = Field(
+        60.0, description="Each time an analysis has waited this long, it counts as one priority more urgent."
+    )
+    project_share: float = Field(
+        0.75, gt=0, le=1, description="Part of a window that one project may fill; the rest is kept for the others."
+    )
+
+
+class Guards(Section):
+    """When a provider is left in peace. All workers share what they know of it through Redis."""
+
+    failures: int = Field(
+        5, ge=0, description="Failures in a row after which a provider's model rests: nobody asks it; 0: it never does."
+    )
+    rest_seconds: Seconds = Field(5.0, description="First rest; then a single call finds out whether it is over.")
+    rest_cap_seconds: Seconds = Field(120.0, description="Longest rest: it is doubled each time that call fails, too.")
+    patience_seconds: float = Field(
+        30.0, ge=0, description="Longest wait for a provider that rests when only the rules could answer instead."
+    )
+    patience_busy_seconds: float = Field(
+        600.0, ge=0, description="Longest wait for a provider that has no room, before the next one is asked."
+    )
+
+
+class Outbox(Section):
+    """How the dispatcher publishes events."""
+
+    concurrency: int = Field(16, ge=1, description="Events one dispatcher publishes at the same time.")
+    per_receiver: int = Field(4, ge=1, description="Of these, how many go to one receiver.")
+    poll_seconds: Seconds = Field(0.5, description="Longest pause between two looks for events that are due.")
+    lease_seconds: Seconds = Field(
+        60.0, description="A dispatcher that is silent for this long has lost the events it was publishing."
+    )
+
+
+class Webhooks(Section):
+    """Events by HTTP, to the `webhook_url` of a submission."""
+
+    secret: Annotated[SecretStr | None, AfterValidator(_signing_secret)] = Field(
+        None,
+        description="What webhooks are signed with: `whsec_` and 24 to 64 random bytes in base64 (several, separated "
+        "by blanks, while one replaces another). Unset: a `webhook_url` is refused.",
+    )
+    allowed_hosts: Names = Field(
+        (), description="Hosts, as they stand in a URL, that may be on a private network or on this machine."
+    )
+    schedule: Delays = Field(
+        (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400),
+        description="Seconds to wait after each failed attempt (and up to a tenth more); then it is given up.",
+    )
+    connect_timeout: Seconds = Field(5.0, description="Seconds to connect to one address.")
+    timeout: Seconds = Field(20.0, description="Seconds for everything after that.")
+    ca_file: Path | None = Field(
+        None, description="Certificate authorities in PEM, trusted beside those of the system and the bundled ones."
+    )
+
+
+class Retention(Section):
+    """How long things are kept."""
+
+    days: float = Field(90.0, ge=0, description="Days after its end that an analysis is deleted; 0: never.")
+    log_days: float = Field(
+        0.0, ge=0, description="Days after the end that its log is deleted, the rest stays; 0: with the analysis."
+    )
+    batch: int = Field(500, ge=1, description="Analyses deleted in one transaction.")
+    pause_seconds: Seconds = Field(0.2, description="Pause between two batches.")
+    check_seconds: Seconds = Field(60.0, description="How often is looked for what is old enough.")
+
+
+class Statistics(Section):
+    """The hourly counts that outlive what they count."""
+
+    refresh_seconds: Seconds = Field(
+        10.0, description="How often the last hours are counted anew (less often when that takes long)."
+    )
 
 
 class Limits(Section):
@@ -143,6 +243,7 @@ class Limits(Section):
     max_idempotency_key_chars: int = Field(255, ge=1, le=255, description="Longest `Idempotency-Key`.")
     page_default: int = Field(50, ge=1, description="`limit` of a list when none is given.")
     page_max: int = Field(500, ge=1, description="Largest `limit` of a list.")
+    max_replays: int = Field(1000, ge=1, description="Most dead letters that one call sends again.")
 
 
 class Preparation(Section):
@@ -180,6 +281,9 @@ class Ollama(Section):
         120.0, description="Seconds without a single byte before giving up (loading a model is slow)."
     )
     timeout: Seconds = Field(600.0, description="Seconds for a whole answer.")
+    concurrency: int = Field(
+        2, ge=0, description="Calls at a time, all workers together (on each server, when it is local); 0: any number."
+    )
 
 
 class Bedrock(Section):
@@ -189,6 +293,7 @@ class Bedrock(Section):
     model: str | None = Field(None, description="Model or inference profile id. Unset: `ai.model`.")
     endpoint_url: str | None = Field(None, description="Another endpoint, for a private link or a test.")
     context_tokens: int = Field(128_000, ge=1024, description="Context window of the model, in tokens.")
+    concurrency: int = Field(1000, ge=0, description="Calls at a time, all workers together; 0: any number.")
     connect_timeout: Seconds = Field(3.0, description="Seconds to connect.")
     read_timeout: Seconds = Field(30.0, description="Seconds without a single byte before giving up.")
     timeout: Seconds = Field(300.0, description="Seconds for a whole answer.")
@@ -201,6 +306,7 @@ class OpenaiCompatible(Section):
     model: str | None = Field(None, description="Model. Unset: `ai.model`.")
     api_key: SecretStr | None = Field(None, description="Key. Unset: `ai.api_key`.")
     context_tokens: int = Field(32_768, ge=1024, description="Context window of the model, in tokens.")
+    concurrency: int = Field(1000, ge=0, description="Calls at a time, all workers together; 0: any number.")
     connect_timeout: Seconds = Field(3.0, description="Seconds to connect.")
     read_timeout: Seconds = Field(30.0, description="Seconds without a single byte before giving up.")
     timeout: Seconds = Field(300.0, description="Seconds for a whole answer.")
@@ -234,6 +340,11 @@ class Settings(Section):
     client: Client = Client()
     worker: Worker = Worker()
     dispatcher: Dispatcher = Dispatcher()
+    guards: Guards = Guards()
+    outbox: Outbox = Outbox()
+    webhooks: Webhooks = Webhooks()
+    retention: Retention = Retention()
+    statistics: Statistics = Statistics()
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
     cache: Cache = Cache()

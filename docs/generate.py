@@ -138,6 +138,8 @@ def _type(annotation: Any) -> str:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if get_origin(annotation) in {Union, types.UnionType}:
         return " or ".join(_type(kind) for kind in get_args(annotation) if kind is not types.NoneType)
+    if get_origin(annotation) is tuple and get_args(annotation)[0] is not str:
+        return "numbers, separated by commas"
     return _TYPES[get_origin(annotation) or annotation]
 
 

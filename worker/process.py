@@ -1,23 +1,33 @@
-"""This process's container: built on first use after the fork, kept alive by a heartbeat, closed at its end."""
+"""This process's container: built on first use after the fork, attended while it lives, closed at its end."""
 
 import os
+import secrets
+import signal
 import socket
 import threading
+from contextlib import closing
 
 import structlog
 from celery import signals
+from celery.worker import WorkController
 
 from app import telemetry
 from app.container import Container, build
-from app.domain.errors import BifrostError
 from app.lifeline import die_with_parent
 from app.settings import Settings, load
+from worker import attending
+from worker.leaving import Leaving
+from worker.mourning import mourn
 
 log = structlog.get_logger(__name__)
+
+#: One worker: its main process and the children forked from it. Two on machines of the same name are not mixed up.
+_FAMILY = f"{socket.gethostname()}:{secrets.token_hex(4)}:"
 
 _lock = threading.Lock()
 _container: Container | None = None
 _settings: Settings | None = None
+_leaving: Leaving | None = None
 _ended = threading.Event()
 
 
@@ -35,25 +45,29 @@ def container() -> Container:
     with _lock:
         if _container is None:
             _container = build(settings())
-            threading.Thread(target=_beat, args=(_container,), name="heartbeat", daemon=True).start()
+            if _leaving is not None and _leaving.asked:
+                _container.execution.shut_down()
+            attending.attend(_container, _ended)
         return _container
 
 
 def name() -> str:
-    """Who holds a lease: for people who look into the database."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Who holds a lease: for people who look into the database, and to hand back what a worker's children hold."""
+    return f"{_FAMILY}{os.getpid()}"
 
 
-def _beat(parts: Container) -> None:
-    """Extend the leases of everything that runs here. Ends with the process."""
-    while not _ended.wait(parts.settings.worker.heartbeat_seconds):
-        try:
-            parts.execution.extend_leases()
-        except BifrostError as error:
-            log.warning("heartbeat_failed", code=error.code)
-        except Exception:
-            # whatever it is, the next beat must come: without it every lease is lost
-            log.exception("heartbeat_failed")
+def _cut() -> None:
+    """Running model calls end and their analyses are handed back. Children go on with the logs they read."""
+    with _lock:
+        if _container is not None:
+            _container.execution.shut_down()
+
+
+def _hand_back() -> None:
+    """The grace period is over: whatever this worker still holds waits again; who goes on with it is fenced."""
+    parts = _container or build(settings())
+    count = parts.execution.release(_FAMILY)
+    log.warning("worker_left_unfinished", handed_back=count)
 
 
 @signals.celeryd_init.connect
@@ -68,23 +82,39 @@ def _configured(**_: object) -> None:
     """Somebody answers this signal, so Celery leaves the log alone."""
 
 
+@signals.worker_init.connect
+def _starts(sender: WorkController, **_: object) -> None:  # noqa: ARG001 - Celery gives it by name
+    global _leaving  # noqa: PLW0603 - one per worker
+    _leaving = Leaving(grace=settings().worker.shutdown_seconds, cut=_cut, hand_back=_hand_back)
+    # What children would load one by one, they inherit: one that replaces another is at work 0.2 s sooner. The parts
+    # themselves are thrown away, and have opened nothing.
+    with closing(build(settings())) as parts:
+        parts.execution.warm_up()
+    mourn(lambda: build(settings()), _FAMILY)
+
+
 @signals.worker_process_init.connect
 def _born(**_: object) -> None:
     die_with_parent()
+    # A service manager may tell the whole group. The main process decides when a child ends: it finishes its log first.
+    # (A handler would be replaced by billiard's, which exits in the middle of whatever runs; this stays.)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # now, rather than while the first analysis waits
-    container().execution.warm_up()
+    container()
 
 
 @signals.worker_shutting_down.connect
 def _shutting_down(**_: object) -> None:
-    """SIGTERM. Runs inside the signal handler: only set flags and close sockets."""
-    if _container is not None:
-        _container.execution.shut_down()
+    """SIGTERM. Runs inside the signal handler: whatever takes a lock is for the thread that waits for this."""
+    if _leaving is not None:
+        _leaving.ask()
 
 
 @signals.worker_process_shutdown.connect
 @signals.worker_shutdown.connect
 def _ends(**_: object) -> None:
     _ended.set()
+    if _leaving is not None:
+        _leaving.done()
     if _container is not None:
         _container.close()

@@ -1,8 +1,8 @@
 """HTTP for programs: one file per resource, no logic."""
 
-from app.api import analyses, health, metrics, openapi
+from app.api import analyses, dead_letters, health, metrics, openapi, statistics
 
-#: Every resource. The first two are in the OpenAPI document.
-BLUEPRINTS = (analyses.blueprint, health.blueprint)
+#: Every resource of the OpenAPI document.
+BLUEPRINTS = (analyses.blueprint, dead_letters.blueprint, statistics.blueprint, health.blueprint)
 #: What serves programs that read no OpenAPI, and the document itself.
 UNDOCUMENTED = (metrics.blueprint, openapi.blueprint)

@@ -1,4 +1,4 @@
-"""Analyses: submit, look, list, cancel."""
+"""Analyses: submit, look, list, cancel, retry."""
 
 import re
 from typing import Any
@@ -100,9 +100,22 @@ def look(shown: dict[str, Any], analysis_id: str) -> Answer:
 def cancel(_nothing: dict[str, Any], analysis_id: str) -> Answer:
     """Cancel an analysis.
 
-    A waiting one is cancelled at once; a running one stops its model call within seconds.
+    A waiting one is cancelled at once; a running one stops its model call within a second.
     """
     analysis = container().analyses.cancel(caller().project_id, _id(analysis_id))
+    return analysis, _again(analysis)
+
+
+@blueprint.route("/analyses/<analysis_id>/retry", methods=["POST"])
+@needs(Scope.SUBMIT)
+@blueprint.arguments(schemas.NothingSchema(), location="query")
+@blueprint.response(202, _ANALYSIS, description="It goes again.")
+def retry(_nothing: dict[str, Any], analysis_id: str) -> Answer:
+    """Retry an analysis.
+
+    A failed or cancelled one goes again from the beginning: the same id, all its attempts, no deadline.
+    """
+    analysis = container().analyses.retry(caller().project_id, _id(analysis_id))
     return analysis, _again(analysis)
 
 

@@ -90,11 +90,27 @@ class Deadline(Number):
 class PageSize(fields.Integer):
     """How many a page may have."""
 
+    def largest(self) -> int:
+        """By this server's settings."""
+        return limits().page_max
+
     def _validated(self, value: Any) -> int:
-        largest = limits().page_max
+        largest = self.largest()
         # int() takes "1_0" and a million digits too
         if not _COUNT.fullmatch(str(value)) or not 1 <= int(value) <= largest:
             raise ValidationError(f"A whole number from 1 to {largest}.")
+        return int(value)
+
+
+class Hours(fields.Integer):
+    """A period of whole hours."""
+
+    #: Ten years.
+    MOST = 87_600
+
+    def _validated(self, value: Any) -> int:
+        if not _COUNT.fullmatch(str(value)) or not 1 <= int(value) <= self.MOST:
+            raise ValidationError(f"A whole number from 1 to {self.MOST}.")
         return int(value)
 
 

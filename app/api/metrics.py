@@ -1,17 +1,17 @@
 """What Prometheus scrapes, and the counting of HTTP requests."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import structlog
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
 from app import telemetry
 from app.api.context import container
-from app.domain.errors import StorageUnavailable
-from app.domain.ports import QueueDepth
+from app.domain.errors import BrokerUnavailable, StorageUnavailable
 
 log = structlog.get_logger()
+Told = TypeVar("Told")
 
 blueprint = Blueprint("metrics", __name__)
 _EXTENSION = "bifrost-metrics"
@@ -32,7 +32,11 @@ def register(app: Flask) -> None:
 def prometheus() -> Response:
     """Everything, in Prometheus' exposition format."""
     text, content_type = telemetry.exposition(
-        request.headers.get("Accept", ""), _depths, more=(current_app.extensions[_EXTENSION],)
+        request.headers.get("Accept", ""),
+        lambda: _asked(container().health.depths),
+        loads=lambda: _asked(container().health.loads),
+        outbox=lambda: _asked(container().announcing.depths),
+        more=(current_app.extensions[_EXTENSION],),
     )
     return Response(text, content_type=content_type)
 
@@ -42,11 +46,11 @@ def route(asked: Request) -> str:
     return asked.url_rule.rule if asked.url_rule else "unknown"
 
 
-def _depths() -> Sequence[QueueDepth]:
-    """Without the database there is still much to tell."""
+def _asked(what: Callable[[], Sequence[Told]]) -> Sequence[Told]:
+    """Without the database or Redis there is still much to tell."""
     try:
-        return cast(Sequence[QueueDepth], container().health.depths())
-    except StorageUnavailable as error:
+        return what()
+    except (BrokerUnavailable, StorageUnavailable) as error:
         telemetry.count_error(error.code, where="api")
-        log.warning("queue_depths_unavailable", code=error.code)
+        log.warning("metrics_unavailable", code=error.code)
         return ()

@@ -63,11 +63,17 @@ class SubmissionSchema(Strict):
         allow_none=True, metadata=_about("After this long it fails instead of finishing late.", exclusiveMinimum=0)
     )
     metadata = Metadata(metadata=_about("Anything of yours, returned unchanged."))
+    webhook_url = fields.String(
+        allow_none=True,
+        metadata=_about("The analysis is sent here when it has ended.", format="uri", maxLength=2048),
+    )
 
     @post_load
-    def _drop_nulls(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Null is the same as not given."""
-        return {name: value for name, value in found.items() if value is not None}
+    def _shape(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Null is the same as not given; a webhook is one way to be told."""
+        given = {name: value for name, value in found.items() if value is not None}
+        url = given.pop("webhook_url", None)
+        return given if url is None else {**given, "callback": {"kind": "webhook", "url": url}}
 
 
 class FilterSchema(Strict):
@@ -192,12 +198,15 @@ class AnalysisSchema(Schema):
     provider = fields.String(allow_none=True)
     degraded = fields.Boolean(metadata=_about("The rules answered because no model did."))
     cached = fields.Boolean()
-    cached_from = fields.Integer(allow_none=True, metadata=_about("The analysis whose answer this is."))
+    cached_from = fields.Integer(
+        allow_none=True, metadata=_about("The analysis whose answer this is; while it waits, whose answer it will be.")
+    )
     diagnosis = fields.Nested(DiagnosisSchema, allow_none=True)
     response = fields.String(allow_none=True, metadata=_about("The diagnosis as Markdown."))
     coverage = fields.Nested(CoverageSchema, allow_none=True)
     usage = fields.Nested(UsageSchema, allow_none=True)
     attempts = fields.Integer()
+    replays = fields.Integer(metadata=_about("How often it was sent again after it had failed or was cancelled."))
     error = fields.Nested(FailureSchema, allow_none=True)
     service_name = fields.String(allow_none=True)
     environment = fields.String(allow_none=True)
@@ -218,12 +227,17 @@ class AnalysisSchema(Schema):
 class AnalysisWithLogSchema(AnalysisSchema):
     """An analysis, and the log it is about when it was asked for."""
 
-    log_content = fields.String(metadata=_about("Only with `?include=log_content`."))
+    log_content = fields.String(
+        allow_none=True, metadata=_about("Only with `?include=log_content`; null when it was deleted.")
+    )
+    log_deleted = fields.Boolean(metadata=_about("Only with a `log_content` that is null: its time was over."))
 
     @post_dump
     def _only_when_asked(self, shown: dict[str, Any], **_: Any) -> dict[str, Any]:
-        if shown["log_content"] is None:
-            del shown["log_content"]
+        if not shown["log_deleted"]:
+            del shown["log_deleted"]
+            if shown["log_content"] is None:
+                del shown["log_content"]
         return shown
 
 

@@ -1,4 +1,4 @@
-"""`status`, `result`, `list`, `cancel`: what became of analyses."""
+"""`status`, `result`, `list`, `cancel`, `retry`: what became of analyses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -100,9 +100,22 @@ def list_(*, limit: int, as_json: bool, **filters: str | None) -> None:
 def cancel(*, ids: tuple[int, ...], as_json: bool) -> None:
     """Cancel analyses.
 
-    A waiting one ends at once; a running one is asked to stop and may take some seconds.
+    A waiting one ends at once; a running one is asked to stop and does so within a second.
     """
     found, codes = _each(ids, connect().cancel)
+    _print(found, as_json=as_json)
+    click.get_current_context().exit(worst(codes))
+
+
+@click.command()
+@_IDS
+@_JSON
+def retry(*, ids: tuple[int, ...], as_json: bool) -> None:
+    """Send failed or cancelled analyses again.
+
+    Each keeps its id and begins anew, with all its attempts and without its deadline.
+    """
+    found, codes = _each(ids, connect().retry)
     _print(found, as_json=as_json)
     click.get_current_context().exit(worst(codes))
 

@@ -23,6 +23,12 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "result": ("app.cli.analyses:result", "Show the diagnosis of an analysis."),
             "list": ("app.cli.analyses:list_", "List analyses, newest first."),
             "cancel": ("app.cli.analyses:cancel", "Cancel analyses."),
+            "retry": ("app.cli.analyses:retry", "Send failed or cancelled analyses again."),
+            "dead-letters": (
+                "app.cli.dead_letters:dead_letters",
+                "List, show, replay and discard what failed for good.",
+            ),
+            "stats": ("app.cli.stats:stats", "Show how many analyses ended lately, how, and how long they took."),
         },
         "On this machine": {
             "up": ("app.cli.up:up", "Run all of Bifrost on this machine until Ctrl-C."),

@@ -102,6 +102,7 @@ _SUBMIT_OPTIONS = (
     click.option(
         "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="Kept with the analysis; repeatable."
     ),
+    click.option("--webhook", metavar="URL", help="Have the server send the result there, too."),
     click.option(
         "--idempotency-key",
         metavar="KEY",
@@ -141,6 +142,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             language=given["language"],
             cache=CacheMode.OFF.value if given["no_cache"] else None,
             metadata=given["metadata"],
+            webhook_url=given["webhook"],
         ),
         wait=wait or follow or fail_on is not None or format_ not in {None, "json"},
         follow=follow,

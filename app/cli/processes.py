@@ -72,7 +72,8 @@ def worker(*, stage: str, concurrency: int | None, queues: str | None, events: b
 def dispatcher() -> None:
     """Run the dispatcher.
 
-    It moves what is due from the database to the workers, and looks after leases and deadlines. Several may run.
+    It moves what is due from the database to the workers, looks after leases and deadlines, sends webhooks, counts and
+    deletes. Several may run.
     """
     settings = administrative()
     _read_by_children({})

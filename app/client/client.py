@@ -1,4 +1,4 @@
-"""The calls of the API that people need: submit, look, wait, list, cancel."""
+"""The calls of the API that people need: submit, look, wait, list, cancel, send again."""
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.client.answers import RemoteAnalysis, read_analysis
 from app.client.bodies import load
+from app.client.dead_letters import RemoteDeadLetters
 from app.client.errors import UnexpectedAnswer, WaitTimeout
 from app.client.transport import Answer, Call, Transport
 from app.clock import SystemClock
@@ -33,6 +34,7 @@ class SubmitOptions:
     cache: str | None = None
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +108,15 @@ class Client:
         """Ask for its end. A running one may take some seconds to stop."""
         return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/cancel")).body)
 
+    def retry(self, analysis_id: int) -> RemoteAnalysis:
+        """Send a failed or cancelled one again."""
+        return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/retry")).body)
+
+    @property
+    def dead_letters(self) -> RemoteDeadLetters:
+        """What failed for good."""
+        return RemoteDeadLetters(self._transport)
+
     def wait(
         self,
         analysis_id: int,
@@ -135,6 +146,10 @@ class Client:
             self._clock.sleep(pause)
             pause = _next_pause(pause, answer)
 
+    def statistics(self, hours: int) -> Mapping[str, object]:
+        """The last hours of the key's project, as the API tells them."""
+        return self._transport.send(Call(method="GET", path="/api/v1/stats", query=[("hours", str(hours))])).body
+
     def check(self) -> str | None:
         """Is it ready? The server's date (as HTTP writes it). Raises at once when it is not."""
         return self._transport.send(Call(method="GET", path="/health/ready", patience=0.0)).headers.get("Date")
@@ -159,6 +174,7 @@ def _given(options: SubmitOptions) -> dict[str, object]:
         "cache": options.cache,
         "deadline_seconds": options.deadline_seconds,
         "metadata": dict(options.metadata),
+        "webhook_url": options.webhook_url,
     }
     return {name: value for name, value in values.items() if value not in (None, [], {})}
 

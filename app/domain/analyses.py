@@ -123,6 +123,8 @@ class Submission:
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     idempotency_key: str | None = None
+    #: Whom to tell of the end: `kind` names the publisher, the rest is its business.
+    callback: Mapping[str, object] | None = None
     #: The HTTP request's id, or Heimdall's `request_id`; in every log line of the job.
     request_id: str | None = None
     correlation_id: str | None = None
@@ -163,8 +165,12 @@ class Analysis:
     finished_at: datetime | None
     #: Seconds from acceptance to the end; None before it.
     duration_seconds: float | None
+    #: How often it was sent again after it had failed or was cancelled.
+    replays: int = 0
     #: Only when asked for.
     log_content: str | None = None
+    #: It was asked for, and is not there any more: retention has deleted it.
+    log_deleted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,6 +216,10 @@ class Claim:
     created_at: datetime
     #: Seconds left until the deadline by the database's clock at the claim; None without one.
     seconds_left: float | None
+    #: Seconds since it was first given back because its provider rested or had no room, and not asked since.
+    waited: float = 0.0
+    #: What was submitted, when its stage begins with reading it.
+    log: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

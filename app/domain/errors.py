@@ -3,22 +3,26 @@
     BifrostError
     ├── InvalidInput                 the caller can fix it
     │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid
-    │   └── IdempotencyConflict
+    │   ├── IdempotencyConflict
+    │   └── WebhookUrlRefused
     ├── NotAllowed                   the caller needs another key
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
-    ├── NotFound                     AnalysisNotFound  KeyNotFound
-    ├── Conflict                     AnalysisFinished
+    ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound
+    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable
     │   └── MigrationsPending
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
+    │   ├── ProviderResting  ProviderBusy                                it was not asked
     │   ├── AnswerTruncated  AnswerMalformed  AnswerRefused              ask differently
     │   └── PromptTooLong  ProviderMisconfigured  ProviderNotConfigured  do not try again
     ├── Interrupted                  a running call must end now
     │   └── LeaseLost  CancelRequested  DeadlineExceeded  ShuttingDown
     ├── WorkerLost                   the worker died too often with this analysis
+    ├── DeliveryFailed               the receiver of an event did not acknowledge it
+    │   └── ReceiverGone
     └── ConfigurationInvalid         nothing can start
 
 A class's docstring is its message; `code` is the stable name that users see, and stands in docs/errors.md.
@@ -77,6 +81,12 @@ class IdempotencyConflict(InvalidInput):
     code = "idempotency_conflict"
 
 
+class WebhookUrlRefused(InvalidInput):
+    """Bifrost does not send to this address."""
+
+    code = "webhook_url_refused"
+
+
 class NotAllowed(BifrostError):
     """The request is not allowed."""
 
@@ -113,6 +123,12 @@ class AnalysisNotFound(NotFound):
     code = "analysis_not_found"
 
 
+class DeadLetterNotFound(NotFound):
+    """There is no such dead letter."""
+
+    code = "dead_letter_not_found"
+
+
 class KeyNotFound(NotFound):
     """There is no such API key."""
 
@@ -129,6 +145,18 @@ class AnalysisFinished(Conflict):
     """The analysis is already finished."""
 
     code = "analysis_finished"
+
+
+class AnalysisUnfinished(Conflict):
+    """The analysis has not ended yet."""
+
+    code = "analysis_unfinished"
+
+
+class LogDeleted(Conflict):
+    """The log was deleted: its time was over."""
+
+    code = "log_deleted"
 
 
 class Unavailable(BifrostError):
@@ -180,6 +208,20 @@ class ProviderTimeout(ProviderError):
     """The provider did not answer in time."""
 
     code = "provider_timeout"
+    retryable = True
+
+
+class ProviderResting(ProviderError):
+    """The provider failed again and again: it is not asked for a while."""
+
+    code = "provider_resting"
+    retryable = True
+
+
+class ProviderBusy(ProviderError):
+    """The provider has no room for another call now."""
+
+    code = "provider_busy"
     retryable = True
 
 
@@ -254,6 +296,20 @@ class WorkerLost(BifrostError):
 
     code = "worker_lost"
     retryable = True
+
+
+class DeliveryFailed(BifrostError):
+    """The receiver of an event did not acknowledge it."""
+
+    code = "delivery_failed"
+    retryable = True
+
+
+class ReceiverGone(DeliveryFailed):
+    """The receiver wants to hear no more of this."""
+
+    code = "receiver_gone"
+    retryable = False
 
 
 class ConfigurationInvalid(BifrostError):

@@ -1,15 +1,31 @@
 """The sockets: what the services need from the outside. `app.container` plugs them in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from app.domain.analyses import Analysis, Claim, Conclusion, Failure, Filter, Stage, Status, Submission
+from app.domain.analyses import (
+    Analysis,
+    Claim,
+    Conclusion,
+    Failure,
+    Filter,
+    Priority,
+    Source,
+    Stage,
+    Status,
+    Submission,
+)
+from app.domain.announcements import Announcement, OutboxDepth
+from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
+from app.domain.errors import ProviderError
+from app.domain.guards import Load, Ticket, Verdict
 from app.domain.keys import ApiKey, NewKey
 from app.domain.logs import PreparedLog
 from app.domain.prompts import Completion, Prompt
+from app.domain.statistics import Counts
 
 
 class Clock(Protocol):
@@ -74,6 +90,26 @@ class Provider(Protocol):
         """Can it be reached, and does it have the model? Takes at most 3 seconds; never raises."""
 
 
+class Guard(Protocol):
+    """Circuit breaker and limit of each provider, shared by all workers. It lets everything pass when it is away."""
+
+    def admit(self, provider: str, model: str) -> Ticket:
+        """The right to one call; never waits for it.
+
+        Raises `ProviderResting` or `ProviderMisconfigured` while the breaker is open, `ProviderBusy` without a free
+        slot or while the provider has asked us to wait; each with `retry_after`.
+        """
+
+    def settle(self, ticket: Ticket, verdict: Verdict, error: ProviderError | None = None) -> None:
+        """The call has ended. `error` tells the breaker's cause, or how long to wait. Never raises."""
+
+    def renew(self) -> None:
+        """This process lives, and so do its calls. Never raises."""
+
+    def loads(self) -> Sequence[Load]:
+        """Each configured provider, now. Raises `BrokerUnavailable`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fingerprint:
     """SHA-256 of a submission, hex: of its log, of everything that shapes the answer, of the whole request."""
@@ -111,10 +147,27 @@ class Heartbeat:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Doorbell:
-    """One message to send: ring for this analysis at this queue."""
+    """One message to send: ring for this analysis at this queue. The more urgent overtake the others there."""
 
     analysis_id: int
     queue: str
+    priority: Priority = Priority.NORMAL
+    #: A worker is done with it in milliseconds: it may share a message with others of its kind.
+    light: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueOrder:
+    """What goes first, and how much of it: see `app.settings.Dispatcher` for meaning and defaults."""
+
+    #: Messages a queue may hold that no worker has answered yet.
+    window: int
+    #: Seconds of waiting that count as one priority more.
+    aging: float
+    #: Part of the window that one project may hold.
+    share: float
+    #: Most that may run or be rung for at a time, whatever the window; None for any number.
+    limit: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +178,13 @@ class Swept:
     source: str
     provider: str | None
     seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Concluded:
+    """An end that was written, and the followers that it ended with the same answer."""
+
+    followers: tuple[Swept, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +210,12 @@ class Analyses(Protocol):
     def add_from_cache(self, submission: Submission, *, fingerprint: Fingerprint, ttl: float) -> Accepted | None:
         """Insert as completed with the answer of a cached analysis; None when the cache has none."""
 
+    def follow(self, submission: Submission, *, route: Route, fingerprint: Fingerprint) -> Accepted | None:
+        """Insert to wait for the answer of the same analysis in flight; None when there is none.
+
+        Until the transaction ends, nobody else submits the same: what follows in it finds no other new one.
+        """
+
     def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis | None:
         """One analysis of a project."""
 
@@ -161,6 +227,25 @@ class Analyses(Protocol):
 
         A terminal analysis is left as it is.
         """
+
+    def retry(self, project_id: int, analysis_id: int, *, route: Route) -> bool:
+        """A failed or cancelled one waits again, under a higher epoch. False: it is in another state, or unknown."""
+
+
+class DeadLetters(Protocol):
+    """Failed analyses that nobody has discarded."""
+
+    def list(self, wanted: DeadLetterFilter) -> Sequence[DeadLetter]:
+        """Latest failure first, at most `limit + 1`: the extra one tells that there are more."""
+
+    def get(self, project_id: int, analysis_id: int) -> Autopsy | None:
+        """One of a project, with all its attempts."""
+
+    def replay(self, wanted: DeadLetterFilter, *, providers: Mapping[Source, str], queue: str) -> Sequence[int]:
+        """The oldest `limit` of them wait again; their ids. `providers`: who answers; other sources stay dead."""
+
+    def discard(self, project_id: int, analysis_id: int) -> bool:
+        """Show it no more. False: it is none."""
 
 
 class Claims(Protocol):
@@ -181,8 +266,17 @@ class Claims(Protocol):
     def extend(self, claims: Sequence[tuple[int, int]], *, lease: float) -> Sequence[Heartbeat]:
         """Extend leases of (id, epoch); those missing from the answer are lost."""
 
-    def conclude(self, claim: Claim, conclusion: Conclusion) -> bool:
-        """End it, with its event. False: the claim is no longer ours, nothing was written."""
+    def conclude(self, claim: Claim, conclusion: Conclusion) -> Concluded | None:
+        """End it, with its event, and those that waited for its answer. None: no longer ours, nothing was written."""
+
+    def owner_of(self, analysis_id: int) -> str | None:
+        """Whose claim it is now; None while nobody works on it."""
+
+    def end_lease(self, analysis_id: int, owner: str) -> None:
+        """The owner is dead: the next sweep takes its claim for over."""
+
+    def release(self, owner: str) -> Sequence[int]:
+        """Let everything wait again that claims hold whose owner begins so, attempts not used up; their ids."""
 
     def give_back(self, claim: Claim, *, delay: float, error: Failure, counted: bool) -> bool:
         """Let it wait `delay` seconds for its next attempt. `counted`: this attempt used one up."""
@@ -191,11 +285,23 @@ class Claims(Protocol):
 class Dispatch(Protocol):
     """What is due, in the store."""
 
-    def due(self, queue: str, *, window: int, resend: float) -> Sequence[Doorbell]:
-        """Mark and return what to ring for, best first, so that at most `window` rings are unanswered."""
+    def due(self, queue: str, order: DueOrder) -> Sequence[Doorbell]:
+        """Mark and return what to ring for, best first, so that at most a window of rings is unanswered.
+
+        Nothing while another dispatcher asks the same for this queue.
+        """
 
     def forget_lost(self, queue: str, *, older_than: float) -> int:
         """The broker's queue is empty: whatever was rung for and not claimed since was lost; ring again."""
+
+    def unring(self, analysis_id: int) -> None:
+        """The message came to somebody who does not take it: ring again at once."""
+
+    def overdue(self, queue: str, *, older_than: float) -> Sequence[int]:
+        """Ids that were rung for, and not claimed for this long (doubled with each ring). Ours until that is over."""
+
+    def forget(self, analysis_ids: Sequence[int]) -> int:
+        """Their messages are gone: ring again for those still waiting."""
 
     def queues(self) -> Sequence[str]:
         """Queues with something waiting."""
@@ -205,6 +311,9 @@ class Dispatch(Protocol):
 
     def expire_deadlines(self) -> Sequence[Swept]:
         """Fail what is late."""
+
+    def repair_followers(self) -> Sequence[Swept]:
+        """Those whose leader has ended without them get its answer (told here) or go on by themselves."""
 
     def depths(self) -> Sequence[QueueDepth]:
         """Every queue with open work."""
@@ -229,6 +338,75 @@ class Keys(Protocol):
         """It was used now (kept to the minute)."""
 
 
+class Outbox(Protocol):
+    """Events that are still to be published. Marks are fenced by the claim; the database's clock decides."""
+
+    def claim(
+        self, publishers: Sequence[str], *, owner: str, lease: float, limit: int, full: Sequence[str] = ()
+    ) -> Sequence[Announcement]:
+        """What is due for these publishers, the oldest of each key, none for the lanes that are `full`."""
+
+    def extend(self, claims: Sequence[Announcement], *, owner: str, lease: float) -> None:
+        """They are still being published."""
+
+    def release(self, claims: Sequence[Announcement], *, owner: str) -> None:
+        """They were not tried: due again at once, and the attempt does not count."""
+
+    def published(self, announcement: Announcement, *, owner: str) -> bool:
+        """It was acknowledged. False: the claim was over, nothing was written."""
+
+    def failed(self, announcement: Announcement, error: Failure, *, owner: str, delay: float | None) -> bool:
+        """Try again in `delay` seconds; None: never. False: the claim was over, nothing was written."""
+
+    def depths(self) -> Sequence[OutboxDepth]:
+        """What waits, by publisher."""
+
+
+class Statistics(Protocol):
+    """Hourly counts of ended analyses, which outlive what they count."""
+
+    def refresh(self, *, hours: int, grace: float) -> bool:
+        """Count the next `hours` that are not sealed; seal those that ended `grace` seconds ago. True: there are more.
+
+        Counts nothing while another process does.
+        """
+
+    def counts(self, project_id: int, *, hours: int) -> tuple[datetime, Sequence[Counts]]:
+        """The last hours, added up by provider, model and status; and since when."""
+
+
+class Retention(Protocol):
+    """Deletes what is old enough, a batch at a time. Does nothing while another process does."""
+
+    def delete_analyses(self, *, older_than: float, limit: int) -> int:
+        """Ended at least so many seconds ago, counted for good, and with nothing left to announce. How many."""
+
+    def delete_logs(self, *, older_than: float, limit: int, after: datetime | None) -> "Emptied":
+        """Only the logs of such analyses; looks at those that ended after `after`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Emptied:
+    """A batch of logs that were deleted. `until`: when the last of these analyses ended; None when there was none."""
+
+    count: int
+    until: datetime | None
+
+
+class Publisher(Protocol):
+    """Tells one kind of receiver. One file for each in `app.publishers`."""
+
+    @property
+    def schedule(self) -> Sequence[float]:
+        """Seconds to wait after each failed attempt. When it is used up, the event is dead."""
+
+    def callback(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
+        """What to store for somebody who asks to be told. Raises `InvalidInput` when he cannot be."""
+
+    def publish(self, announcement: Announcement, analysis: Analysis) -> None:
+        """Returns when the receiver has acknowledged it. Raises `DeliveryFailed`."""
+
+
 class Transaction(Protocol):
     """One transaction; committed when its block ends well, rolled back when it raises."""
 
@@ -245,8 +423,24 @@ class Transaction(Protocol):
         """Due work."""
 
     @property
+    def dead_letters(self) -> DeadLetters:
+        """What failed."""
+
+    @property
     def keys(self) -> Keys:
         """API keys."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Events."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """Hourly counts."""
+
+    @property
+    def retention(self) -> Retention:
+        """Deleting."""
 
 
 class UnitOfWork(Protocol):
@@ -255,12 +449,36 @@ class UnitOfWork(Protocol):
     def __call__(self) -> AbstractContextManager[Transaction]:
         """Begin."""
 
+    def single(self) -> AbstractContextManager[Transaction]:
+        """For one statement: each is a transaction of its own, which saves two round trips."""
+
 
 class DueSignal(Protocol):
     """Tells at once when a commit made something due."""
 
     def wait(self, timeout: float) -> bool:
         """Up to `timeout` seconds; True when something became due. Raises `StorageUnavailable`."""
+
+    def close(self) -> None:
+        """Listen no more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopRequest:
+    """Somebody cancelled an analysis while the claim with this epoch worked on it."""
+
+    analysis_id: int
+    epoch: int
+
+
+class StopSignal(Protocol):
+    """Tells at once which running analyses shall end. The heartbeat tells later, so nothing depends on it."""
+
+    def listen(self) -> bool:
+        """Begin, when not begun. True: just now, so something may have been missed. Raises `StorageUnavailable`."""
+
+    def wait(self, timeout: float) -> Sequence[StopRequest]:
+        """Up to `timeout` seconds; what was asked meanwhile. Raises `StorageUnavailable`."""
 
     def close(self) -> None:
         """Listen no more."""
@@ -274,3 +492,9 @@ class Broker(Protocol):
 
     def depth(self, queue: str) -> int:
         """Messages waiting in a queue. Raises `BrokerUnavailable`."""
+
+    def recall(self, queue: str, analysis_ids: Sequence[int]) -> int:
+        """Take the messages for these out of the queue again; how many were still there.
+
+        Raises `BrokerUnavailable`.
+        """

@@ -126,6 +126,9 @@ def _pieces(quote: str) -> list[str]:
 
 
 def _span(pieces: Sequence[str], text: str) -> tuple[int, int] | None:
+    # most quotes are word for word, the rules' always: a pattern costs a hundred times as much to make
+    if len(pieces) == 1 and (begin := text.find(pieces[0])) >= 0:
+        return begin, begin + len(pieces[0])
     return _search([_pattern(piece) for piece in pieces], text)
 
 

@@ -1,19 +1,29 @@
 """Analyses, for whoever submits and reads them."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import orjson
 import structlog
 
 from app import telemetry
 from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Status, Submission
-from app.domain.errors import AnalysisFinished, AnalysisNotFound, LogEmpty, LogTooLarge
-from app.domain.ports import Fingerprint, UnitOfWork
+from app.domain.errors import (
+    AnalysisFinished,
+    AnalysisNotFound,
+    AnalysisUnfinished,
+    LogDeleted,
+    LogEmpty,
+    LogTooLarge,
+)
+from app.domain.ports import Fingerprint, Publisher, UnitOfWork
 from app.pipeline import PIPELINE_VERSION
 from app.pipeline.decoding import clean
-from app.services.routing import Routing
+from app.services.announcing import callback_for
+from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
 
@@ -35,19 +45,30 @@ class Page:
 
 
 class Analyses:
-    """Submit, look, list, cancel."""
+    """Submit, look, list, cancel, send again."""
 
-    def __init__(self, unit_of_work: UnitOfWork, routing: Routing, *, max_log_bytes: int, cache_ttl: float) -> None:
+    def __init__(
+        self,
+        unit_of_work: UnitOfWork,
+        routing: Routing,
+        *,
+        max_log_bytes: int,
+        cache_ttl: float,
+        publishers: Mapping[str, Publisher] = MappingProxyType({}),
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._routing = routing
         self._max_log_bytes = max_log_bytes
         self._cache_ttl = cache_ttl
+        self._publishers = publishers
 
     def submit(self, submission: Submission) -> Submitted:
         """Accept. When this returns, the analysis is committed; nothing was said to the broker.
 
-        Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`.
+        Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`.
         """
+        if submission.callback is not None:
+            submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
         decoded = clean(submission.log)
         submission = replace(
             submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
@@ -58,7 +79,12 @@ class Analyses:
         with self._unit_of_work() as tx:
             accepted = None
             if submission.cache is CacheMode.EXACT and self._cache_ttl > 0:
-                accepted = tx.analyses.add_from_cache(submission, fingerprint=fingerprint, ttl=self._cache_ttl)
+                # in this order: what ends in between is in the cache
+                if route.provider != RULES:
+                    accepted = tx.analyses.follow(submission, route=route, fingerprint=fingerprint)
+                accepted = accepted or tx.analyses.add_from_cache(
+                    submission, fingerprint=fingerprint, ttl=self._cache_ttl
+                )
             if accepted is None:
                 accepted = tx.analyses.add(submission, route=route, fingerprint=fingerprint)
             analysis = tx.analyses.get(submission.project_id, accepted.analysis_id)
@@ -102,6 +128,29 @@ class Analyses:
         log.info("analysis_cancel_requested", analysis_id=analysis_id, status=after.status)
         if after.status in TERMINAL and before.status not in TERMINAL:
             _count(after)
+        return after
+
+    def retry(self, project_id: int, analysis_id: int) -> Analysis:
+        """Send a failed or cancelled one again: the same id, from the beginning, without its deadline.
+
+        Raises `AnalysisNotFound`, `AnalysisFinished` when it is completed, `AnalysisUnfinished` when it has not ended,
+        `LogDeleted` when there is nothing left to read, and `ProviderNotConfigured` when nobody answers its source any
+        more.
+        """
+        before = self.get(project_id, analysis_id)
+        route = self._routing.route(before.source)
+        with self._unit_of_work() as tx:
+            gone = tx.analyses.retry(project_id, analysis_id, route=route)
+            after = tx.analyses.get(project_id, analysis_id)
+        if after is None:
+            raise AnalysisNotFound
+        if not gone:
+            if after.status is Status.COMPLETED:
+                raise AnalysisFinished("The analysis is already completed.")
+            if after.status in TERMINAL:
+                raise LogDeleted
+            raise AnalysisUnfinished(f"The analysis has not ended yet: it is {after.status}.")
+        log.info("analysis_replayed", analysis_id=analysis_id, replays=after.replays)
         return after
 
     def _check(self, text: str) -> None:

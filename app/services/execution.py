@@ -1,6 +1,7 @@
 """What a worker does with one analysis: claim it, prepare or answer it, settle it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -12,14 +13,17 @@ from app.domain.errors import (
     CancelRequested,
     Interrupted,
     LeaseLost,
+    ProviderBusy,
     ProviderError,
+    ProviderResting,
     ShuttingDown,
     StorageUnavailable,
 )
 from app.domain.logs import PreparedLog
-from app.domain.ports import Clock, Provider, UnitOfWork
+from app.domain.ports import Clock, Provider, StopRequest, UnitOfWork
 from app.pipeline.preparation import PreparationLimits, prepare
-from app.services.asking import Asked, Asking
+from app.services.asking import Asked
+from app.services.guarding import Guarding
 from app.services.routing import RULES, Routing, infer_queue
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from app.services.watching import CallWatch, Watches
@@ -44,7 +48,7 @@ class Execution:
     """Prepare, infer, extend leases, shut down."""
 
     def __init__(
-        self, unit_of_work: UnitOfWork, routing: Routing, asking: Asking, *, policy: ExecutionPolicy, clock: Clock
+        self, unit_of_work: UnitOfWork, routing: Routing, asking: Guarding, *, policy: ExecutionPolicy, clock: Clock
     ) -> None:
         self._unit_of_work = unit_of_work
         self._routing = routing
@@ -71,7 +75,8 @@ class Execution:
         running = self._watches.running()
         if not running:
             return
-        with self._unit_of_work() as tx:
+        self._asking.renew()
+        with self._unit_of_work.single() as tx:
             answers = tx.claims.extend(list(running), lease=self._policy.lease)
         alive = {(answer.analysis_id, answer.epoch): answer for answer in answers}
         for key, watch in running.items():
@@ -80,16 +85,39 @@ class Execution:
             elif alive[key].cancel_requested:
                 watch.stop(CancelRequested())
 
+    def stop(self, requests: Iterable[StopRequest]) -> None:
+        """Somebody cancelled these: end at once what of them runs here."""
+        for request in requests:
+            self._watches.stop((request.analysis_id, request.epoch), CancelRequested())
+
     def shut_down(self) -> None:
         """Take nothing more and hand back what runs."""
         self._watches.close(ShuttingDown())
+
+    def bury(self, analysis_id: int, *, is_dead: Callable[[str], bool]) -> None:
+        """Whoever had the message about it is dead: end the lease it may hold, else ring again at once.
+
+        `is_dead` tells by a lease's owner; the message may have come twice, and the other one may live.
+        """
+        with self._unit_of_work() as tx:
+            owner = tx.claims.owner_of(analysis_id)
+            if owner is None:
+                tx.dispatch.unring(analysis_id)
+            elif is_dead(owner):
+                tx.claims.end_lease(analysis_id, owner)
+
+    def release(self, owner: str) -> int:
+        """Hand back what is still held by workers whose name begins so; how many. Raises `StorageUnavailable`."""
+        with self._unit_of_work() as tx:
+            return len(tx.claims.release(owner))
 
     def _run(
         self, analysis_id: int, stage: Stage, owner: str, work: Callable[[Claim, CallWatch], Conclusion | None]
     ) -> None:
         if self._watches.closed:
+            self._decline(analysis_id)
             return
-        with self._unit_of_work() as tx:
+        with self._unit_of_work.single() as tx:
             claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease)
         if claim is None:
             # not due, not there, or somebody else's: the message came twice or too late, and that is fine
@@ -106,11 +134,18 @@ class Execution:
                 # a read that we closed fails in a way of its own: what counts is why we closed it
                 self._interrupted(claim, watch.reason or error)
             except BaseException:  # SystemExit, KeyboardInterrupt: the work is handed back before the end
-                self._settling.give_back(claim, GiveBack(ShuttingDown(), delay=0, counted=False))
+                with suppress(BifrostError):  # the end comes all the same
+                    self._settling.give_back(claim, GiveBack(ShuttingDown(), delay=0, counted=False))
                 raise
             else:
                 if conclusion is not None:
                     self._settling.conclude(claim, conclusion)
+
+    def _decline(self, analysis_id: int) -> None:
+        """The message came too late: another worker shall hear of it at once, not when its silence is noticed."""
+        with self._unit_of_work.single() as tx:
+            tx.dispatch.unring(analysis_id)
+        log.debug("message_declined", analysis_id=analysis_id)
 
     def _prepare(self, claim: Claim, watch: CallWatch) -> Conclusion | None:
         chain = self._routing.available(claim.source)
@@ -124,15 +159,18 @@ class Execution:
         return None
 
     def _infer(self, claim: Claim, watch: CallWatch) -> Conclusion:
-        with self._unit_of_work() as tx:
+        with self._unit_of_work.single() as tx:
             prepared = tx.claims.prepared_of(claim)
         return self._answer(claim, prepared or self._read(claim, budget=self._policy.token_budget), watch)
 
     def _answer(self, claim: Claim, prepared: PreparedLog, watch: CallWatch) -> Conclusion:
         """Ask along the chain. Only the first provider is retried: somebody waits, and the next one may answer now."""
         failure: Failure | None = None
+        failed: list[ProviderError] = []
         first, *rest = self._routing.available(claim.source)
         for provider in (first, *rest):
+            if provider.name == RULES and (back := self._asking.patience.after(failed, claim)):
+                raise back
             try:
                 # the model somebody named is the first provider's; another one would not know it
                 asking = claim if provider is first else replace(claim, model=None)
@@ -140,13 +178,24 @@ class Execution:
             except ProviderError as error:
                 telemetry.count_error(error.code, where=provider.name)
                 log.warning("provider_failed", provider=provider.name, code=error.code, detail=error.detail)
-                if provider is first and (back := self._policy.retries.after(error, claim)):
+                if provider is first and (back := self._back(error, claim)):
                     raise back from error
+                failed.append(error)
                 failure = Failure.of(error)
                 continue
             return _conclusion(claim, asked, error=failure)
         # the rules come last and raise no ProviderError
         raise AssertionError("no provider answered")
+
+    def _back(self, error: ProviderError, claim: Claim) -> GiveBack | None:
+        """Whether the first provider deserves another try. One that rests does not, if there is another one to ask."""
+        match error:
+            case ProviderResting():
+                return None
+            case ProviderBusy():
+                return self._asking.patience.after([error], claim)
+            case _:
+                return self._policy.retries.after(error, claim)
 
     def _ask(self, provider: Provider, claim: Claim, prepared: PreparedLog, watch: CallWatch) -> Asked:
         def smaller() -> PreparedLog:
@@ -155,8 +204,10 @@ class Execution:
         return self._asking.ask(provider, claim, prepared, watch, smaller=smaller)
 
     def _read(self, claim: Claim, *, budget: int) -> PreparedLog:
-        with self._unit_of_work() as tx:
-            text = tx.claims.log_of(claim)
+        text = claim.log
+        if text is None:
+            with self._unit_of_work.single() as tx:
+                text = tx.claims.log_of(claim)
         return prepare(text, limits=self._policy.preparation, token_budget=budget, bytes_replaced=claim.bytes_replaced)
 
     def _interrupted(self, claim: Claim, error: Exception) -> None:

@@ -1,11 +1,13 @@
 """Is everything there that Bifrost needs?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from app.domain.analyses import Source
 from app.domain.errors import BifrostError
-from app.domain.ports import Health, QueueDepth, UnitOfWork
+from app.domain.guards import Load
+from app.domain.ports import Guard, Health, QueueDepth, UnitOfWork
+from app.services.guarding import broken
 from app.services.routing import Routing
 
 #: Waiting for longer than this means that no worker takes it.
@@ -25,11 +27,13 @@ class HealthCheck:
         essential: Sequence[tuple[str, Check]],
         helpful: Sequence[tuple[str, Check]],
         routing: Routing,
+        guard: Guard,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._essential = essential
         self._helpful = helpful
         self._routing = routing
+        self._guard = guard
 
     def ready(self) -> tuple[Health, ...]:
         """Without any of these nothing is accepted: database, migrations."""
@@ -39,12 +43,17 @@ class HealthCheck:
         """What may be away for a while: without the broker, analyses wait in the database; without a provider, the
         rules answer. A load balancer that took the web processes away for that would turn a delay into an outage.
         """
-        return tuple(_checked(name, check) for name, check in self._helpful) + self._providers(auto=True)
+        helpful = (*self._helpful, ("guards", self._guards))
+        return tuple(_checked(name, check) for name, check in helpful) + self._providers(auto=True)
 
     def depths(self) -> tuple[QueueDepth, ...]:
         """Every queue with open work. Raises `StorageUnavailable`."""
         with self._unit_of_work() as tx:
             return tuple(tx.dispatch.depths())
+
+    def loads(self) -> tuple[Load, ...]:
+        """Each provider this server has, as its guard sees it. Raises `BrokerUnavailable`."""
+        return tuple(load for load in self._guard.loads() if load.provider in self._routing.providers)
 
     def doctor(self) -> tuple[Health, ...]:
         """Everything, with advice."""
@@ -56,6 +65,14 @@ class HealthCheck:
         asked = self._routing.chain(Source.AUTO)
         return tuple(p.health() for p in self._routing.providers.values() if (p in asked) is auto)
 
+    def _guards(self) -> Health:
+        """Who rests, and who is how busy. Models that callers named are nobody else's business: they are counted."""
+        asked = self._routing.available(Source.AUTO)
+        behind = [(load, self._routing.providers[load.provider]) for load in self.loads()]
+        resting = any(broken(rest, provider) for load, provider in behind if provider in asked for rest in load.rests)
+        told = [text for load, provider in behind for text in _told(load, provider.model)]
+        return Health(name="guards", ok=not resting, detail="; ".join(told) or "every provider may be asked")
+
     def _queues(self) -> Health:
         depths = self.depths()
         waiting = sum(depth.waiting for depth in depths)
@@ -65,6 +82,18 @@ class HealthCheck:
         if oldest > _OLD_SECONDS:
             detail += f"; the oldest has waited {oldest:.0f} s: start a worker and a dispatcher, or more of them"
         return Health(name="queues", ok=oldest <= _OLD_SECONDS, detail=detail)
+
+
+def _told(load: Load, model: str) -> Iterator[str]:
+    for rest in load.rests:
+        if rest.model == model:
+            lasts = f"for {rest.seconds:.0f} s more" if rest.seconds else "until one call has found out that it is back"
+            yield f"{load.provider} is not asked {lasts} ({rest.cause})"
+    others = sum(rest.model != model for rest in load.rests)
+    if others:
+        yield f"{load.provider} is not asked for {others} of the models that callers named"
+    if load.calls:
+        yield f"{load.provider} works on {load.calls}" + (f" of {load.limit} calls" if load.limit else " calls")
 
 
 def _checked(name: str, check: Check) -> Health:

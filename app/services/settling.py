@@ -10,7 +10,7 @@ from app import telemetry
 from app.domain.analyses import Claim, Conclusion, Failure, Status
 from app.domain.errors import BifrostError, ProviderError, ProviderThrottled, StorageUnavailable
 from app.domain.logs import PreparedLog
-from app.domain.ports import Clock, UnitOfWork
+from app.domain.ports import Clock, Swept, UnitOfWork
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class Settling:
         """To the next stage."""
 
         def write() -> bool:
-            with self._unit_of_work() as tx:
+            with self._unit_of_work.single() as tx:
                 return tx.claims.store_prepared(claim, prepared, queue=queue)
 
         self._write(claim, write)
@@ -80,7 +80,7 @@ class Settling:
         """To wait for another attempt."""
 
         def write() -> bool:
-            with self._unit_of_work() as tx:
+            with self._unit_of_work.single() as tx:
                 error = Failure.of(back.error)
                 return tx.claims.give_back(claim, delay=back.delay, error=error, counted=back.counted)
 
@@ -89,13 +89,18 @@ class Settling:
 
     def conclude(self, claim: Claim, conclusion: Conclusion) -> None:
         """To its end."""
+        ended: list[Swept] = []
 
         def write() -> bool:
-            with self._unit_of_work() as tx:
-                return tx.claims.conclude(claim, conclusion)
+            with self._unit_of_work.single() as tx:
+                concluded = tx.claims.conclude(claim, conclusion)
+            ended.extend(concluded.followers if concluded else ())
+            return concluded is not None
 
         if self._write(claim, write):
             self._tell(claim, conclusion)
+            for follower in ended:
+                telemetry.count_follower(follower)
 
     def _write(self, claim: Claim, write: Callable[[], bool]) -> bool:
         """False when the claim was no longer ours. Raises `StorageUnavailable` when the database stays away."""

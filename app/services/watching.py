@@ -12,6 +12,8 @@ from app.domain.ports import Clock
 
 log = structlog.get_logger(__name__)
 
+_REMEMBERED = 1000
+
 
 class CallWatch:
     """`ports.Watch` over one claim."""
@@ -78,6 +80,8 @@ class Watches:
         self._clock = clock
         self._lock = threading.Lock()
         self._running: dict[tuple[int, int], CallWatch] = {}
+        #: Stops that came before the watch: the claim is committed a moment before its watch begins.
+        self._early: dict[tuple[int, int], Interrupted] = {}
         self._closed: Interrupted | None = None
 
     @contextmanager
@@ -87,9 +91,9 @@ class Watches:
         key = (claim.analysis_id, claim.epoch)
         with self._lock:
             self._running[key] = watch
-            closed = self._closed
-        if closed is not None:
-            watch.stop(closed)
+            reason = self._early.pop(key, self._closed)
+        if reason is not None:
+            watch.stop(reason)
         try:
             yield watch
         finally:
@@ -100,6 +104,18 @@ class Watches:
         """(id, epoch) -> watch, now."""
         with self._lock:
             return dict(self._running)
+
+    def stop(self, key: tuple[int, int], reason: Interrupted) -> None:
+        """End the call of this (id, epoch), also when it begins only in a moment."""
+        with self._lock:
+            watch = self._running.get(key)
+            if watch is None:
+                # most are of other processes and never come: only the last few are remembered
+                self._early[key] = reason
+                while len(self._early) > _REMEMBERED:
+                    del self._early[next(iter(self._early))]
+        if watch is not None:
+            watch.stop(reason)
 
     def close(self, reason: Interrupted) -> None:
         """End all, and whatever begins from now on."""

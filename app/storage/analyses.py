@@ -11,16 +11,18 @@ from app.domain.analyses import Analysis, Filter, Language, Priority, Source, St
 from app.domain.errors import IdempotencyConflict
 from app.domain.ports import Accepted, Fingerprint, Route
 from app.storage import codecs
-from app.storage.endings import CONSEQUENCES, MOVED
+from app.storage.again import AGAIN, READABLE
+from app.storage.endings import CONSEQUENCES, MOVED, OWN_CONSEQUENCES
+from app.storage.single_flight import BOARDING, LEADER
 
 #: What a submission writes, whether it is queued or answered from the cache.
 _ASKED = """project_id, source, requested_model, log_content, log_zstd, log_bytes, log_hash, bytes_replaced,
     service_name, environment, analysis_type, priority, tags, language, metadata, request_id, correlation_id,
-    idempotency_key, request_hash, cache_key, deadline_at"""
+    idempotency_key, request_hash, cache_key, callback, deadline_at"""
 _ASKED_VALUES = """:project_id, :source, :requested_model, :log_content, :log_zstd, :log_bytes, :log_hash,
     :bytes_replaced, :service_name, :environment, :analysis_type, :priority, CAST(:tags AS jsonb), :language,
     CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache_key,
-    now() + make_interval(secs => CAST(:deadline_seconds AS double precision))"""
+    CAST(:callback AS jsonb), now() + make_interval(secs => CAST(:deadline_seconds AS double precision))"""
 _ON_KNOWN_KEY = "ON CONFLICT (project_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
 
 #: The NOTIFY is delivered at COMMIT: the dispatcher looks at once instead of at its next poll.
@@ -34,7 +36,7 @@ _ADD = text(f"""
     SELECT id, pg_notify('bifrost_due', '') FROM added
 """)
 #: Only first-hand, undegraded answers are given again: a copy of a copy would never expire.
-_ADD_FROM_CACHE = text(f"""
+_FROM_CACHE = f"""
     INSERT INTO analysis_results ({_ASKED}, queue, provider, status, stage, started_at, finished_at,
         duration_seconds, model, cached_from, response, severity, diagnosis, coverage, usage)
     SELECT {_ASKED_VALUES}, queue, provider, 'completed', stage, now(), now(),
@@ -45,6 +47,19 @@ _ADD_FROM_CACHE = text(f"""
     ORDER BY finished_at DESC
     LIMIT 1
     {_ON_KNOWN_KEY}
+"""
+_ADD_FROM_CACHE = text(f"{_FROM_CACHE} RETURNING id")
+#: Each submission asks the cache first, most in vain: the consequences cost 0.1 ms, so only who wants them pays.
+_ADD_FROM_CACHE_AND_TELL = text(
+    f"WITH moved AS ({_FROM_CACHE} RETURNING {MOVED}), {OWN_CONSEQUENCES} SELECT id FROM moved"
+)
+#: Not rung for: it waits for its leader's end.
+_FOLLOW = text(f"""
+    {BOARDING};
+    WITH {LEADER}
+    INSERT INTO analysis_results ({_ASKED}, queue, provider, leader_id)
+    SELECT {_ASKED_VALUES}, :queue, :provider, id FROM leader
+    {_ON_KNOWN_KEY}
     RETURNING id
 """)
 _KNOWN = text("""
@@ -52,9 +67,12 @@ _KNOWN = text("""
     WHERE project_id = :project_id AND idempotency_key = :idempotency_key
 """)
 _SHOWN = """id, project_id, status, stage, source, provider, coalesce(model, requested_model) AS model, degraded,
-    cached_from, diagnosis, response, coverage, usage, attempt, error, service_name, environment, analysis_type,
+    cached_from IS NOT NULL AS cached,
+    -- while it waits for the answer of another one, that one
+    coalesce(cached_from, CASE WHEN finished_at IS NULL THEN leader_id END) AS cached_from,
+    diagnosis, response, coverage, usage, attempt, error, service_name, environment, analysis_type,
     priority, language, tags, metadata, request_id, correlation_id, created_at, started_at, finished_at,
-    duration_seconds"""
+    duration_seconds, replays"""
 _GET = text(f"SELECT {_SHOWN} FROM analysis_results WHERE id = :id AND project_id = :project_id")
 _GET_WITH_LOG = text(
     f"SELECT {_SHOWN}, log_content, log_zstd FROM analysis_results WHERE id = :id AND project_id = :project_id"
@@ -70,7 +88,15 @@ _CANCEL = text(f"""
         WHERE id = :id AND project_id = :project_id AND status IN ('queued', 'retrying', 'running')
         RETURNING {MOVED}
     ), {CONSEQUENCES}
-    SELECT status FROM moved
+    SELECT status, CASE WHEN status = 'running' THEN pg_notify('bifrost_stop', id || ':' || epoch) END FROM moved
+""")
+_RETRY = text(f"""
+    WITH again AS (
+        UPDATE analysis_results SET {AGAIN}, queue = :queue, provider = :provider
+        WHERE id = :id AND project_id = :project_id AND status IN ('failed', 'cancelled') AND {READABLE}
+        RETURNING id
+    )
+    SELECT id, pg_notify('bifrost_due', '') FROM again
 """)
 _STATUS = text("SELECT status FROM analysis_results WHERE id = :id AND project_id = :project_id")
 
@@ -82,7 +108,7 @@ _CONDITIONS: Mapping[str, str] = {
     "model": "coalesce(model, requested_model) = :model",
     "source": "source = :source",
     "severity": "severity = :severity",
-    "tag": "tags @> CAST(:tag AS jsonb)",
+    "tag": "tags @> CAST(:tag AS jsonb) AND tags <> '[]'",
     "since": "created_at >= :since",
     "until": "created_at < :until",
 }
@@ -108,7 +134,14 @@ class PostgresAnalyses:
     def add_from_cache(self, submission: Submission, *, fingerprint: Fingerprint, ttl: float) -> Accepted | None:
         """Insert as completed with a cached answer; None when there is none, or the idempotency key is known."""
         values = _values(submission, fingerprint) | {"ttl": ttl}
-        added = self._connection.execute(_ADD_FROM_CACHE, values).first()
+        statement = _ADD_FROM_CACHE if submission.callback is None else _ADD_FROM_CACHE_AND_TELL
+        added = self._connection.execute(statement, values).first()
+        return None if added is None else Accepted(analysis_id=added.id, replayed=False)
+
+    def follow(self, submission: Submission, *, route: Route, fingerprint: Fingerprint) -> Accepted | None:
+        """Insert as a follower of the same analysis in flight; None when there is none, or the key is known."""
+        values = _values(submission, fingerprint) | {"queue": route.queue, "provider": route.provider}
+        added = self._connection.execute(_FOLLOW, values).first()
         return None if added is None else Accepted(analysis_id=added.id, replayed=False)
 
     def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis | None:
@@ -142,6 +175,11 @@ class PostgresAnalyses:
         status = changed or self._connection.execute(_STATUS, values).scalar()
         return None if status is None else Status(status)
 
+    def retry(self, project_id: int, analysis_id: int, *, route: Route) -> bool:
+        """A failed or cancelled one waits again, under a higher epoch. False: another state, unknown, or no log."""
+        values = {"id": analysis_id, "project_id": project_id, "queue": route.queue, "provider": route.provider}
+        return self._connection.execute(_RETRY, values).first() is not None
+
 
 def _values(submission: Submission, fingerprint: Fingerprint) -> dict[str, Any]:
     content, compressed = codecs.compress(submission.log)
@@ -166,6 +204,7 @@ def _values(submission: Submission, fingerprint: Fingerprint) -> dict[str, Any]:
         "idempotency_key": submission.idempotency_key,
         "request_hash": fingerprint.request_hash,
         "cache_key": fingerprint.cache_key,
+        "callback": None if submission.callback is None else orjson.dumps(submission.callback).decode(),
         "deadline_seconds": submission.deadline_seconds,
     }
 
@@ -180,7 +219,7 @@ def _analysis(row: RowMapping) -> Analysis:
         provider=row["provider"],
         model=row["model"],
         degraded=row["degraded"],
-        cached=row["cached_from"] is not None,
+        cached=row["cached"],
         cached_from=row["cached_from"],
         diagnosis=codecs.DIAGNOSIS.load(row["diagnosis"]),
         response=row["response"],
@@ -201,5 +240,15 @@ def _analysis(row: RowMapping) -> Analysis:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         duration_seconds=row["duration_seconds"],
-        log_content=codecs.decompress(row["log_content"], row["log_zstd"]) if "log_zstd" in row else None,
+        replays=row["replays"],
+        **_log(row),
     )
+
+
+def _log(row: RowMapping) -> dict[str, Any]:
+    """When it was asked for: the log, or that it was deleted; a stored log is never empty."""
+    if "log_zstd" not in row:
+        return {}
+    if row["log_content"] is None and row["log_zstd"] is None:
+        return {"log_deleted": True}
+    return {"log_content": codecs.decompress(row["log_content"], row["log_zstd"])}

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage
-from app.domain.errors import ProviderThrottled
+from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage, Status
+from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
-from app.domain.ports import Heartbeat
+from app.domain.ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
-from app.storage.endings import CONSEQUENCES, MOVED
+from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
 
 _CLAIM = text("""
     WITH claimed AS (
@@ -19,19 +19,29 @@ _CLAIM = text("""
             lease_until = now() + make_interval(secs => :lease), started_at = coalesce(started_at, now()),
             rung_at = NULL, rings = 0
         WHERE id = :id AND stage = :stage AND status IN ('queued', 'retrying') AND run_at <= now()
-            AND cancel_requested_at IS NULL
+            AND cancel_requested_at IS NULL AND leader_id IS NULL
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
             service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
-            extract(epoch FROM deadline_at - now()) AS seconds_left
+            extract(epoch FROM deadline_at - now()) AS seconds_left,
+            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, log_content, log_zstd
     ), begun AS (
         INSERT INTO analysis_attempts (analysis_id, epoch, attempt, stage, provider, worker)
         SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
     )
-    SELECT * FROM claimed
+    SELECT id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
+        service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at, seconds_left,
+        waited,
+        CASE WHEN stage = 'prepare' THEN log_content END AS log_content,
+        CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd
+    FROM claimed
 """)
 _LOG = text("SELECT log_content, log_zstd FROM analysis_results WHERE id = :id")
 _PREPARED = text("SELECT body FROM analysis_preparations WHERE analysis_id = :id")
 
+#: The provider was not asked: how long that has been so decides how long it may go on.
+_NOT_ASKED = frozenset({ProviderResting.code, ProviderBusy.code})
+#: Who needs no model: nobody waits for such an answer, it takes milliseconds.
+_RULES = "rules"
 _OURS = "id = :id AND epoch = :epoch AND status = 'running'"
 _END_ATTEMPT = """ended AS (
         UPDATE analysis_attempts a SET ended_at = now(), outcome = :outcome, error = CAST(:error AS jsonb),
@@ -48,7 +58,7 @@ _WAIT_OR_CANCEL = """
 _HAND_ON = text(f"""
     WITH moved AS (
         UPDATE analysis_results SET {_WAIT_OR_CANCEL},
-            stage = :stage, queue = :queue, attempt = 0, run_at = now()
+            stage = :stage, queue = :queue, attempt = 0, run_at = now(), waits_since = NULL
         WHERE {_OURS}
         RETURNING {MOVED}
     ), stored AS (
@@ -62,13 +72,32 @@ _GIVE_BACK = text(f"""
         UPDATE analysis_results SET {_WAIT_OR_CANCEL},
             attempt = attempt - CASE WHEN :counted THEN 0 ELSE 1 END,
             throttles = throttles + CASE WHEN :throttled THEN 1 ELSE 0 END,
+            waits_since = CASE WHEN :waits THEN coalesce(waits_since, now()) WHEN :counted THEN NULL
+                ELSE waits_since END,
             error = CAST(:error AS jsonb), run_at = now() + make_interval(secs => :delay)
         WHERE {_OURS}
-        RETURNING {MOVED}
+        RETURNING {MOVED}, run_at
     ), {_END_ATTEMPT}, {CONSEQUENCES}
-    SELECT id FROM moved
+    SELECT id, CASE WHEN run_at <= now() THEN pg_notify('bifrost_due', '') END FROM moved
 """)
-_CONCLUDE = text(f"""
+_OWNER = text("SELECT lease_owner FROM analysis_results WHERE id = :id AND status = 'running'")
+_END_LEASE = text("""
+    UPDATE analysis_results SET lease_until = now() WHERE id = :id AND status = 'running' AND lease_owner = :owner
+""")
+#: Whoever still works on one of these is fenced, as after the end of its lease.
+_RELEASE = text(f"""
+    WITH moved AS (
+        UPDATE analysis_results SET {_WAIT_OR_CANCEL},
+            attempt = attempt - 1, error = CAST(:error AS jsonb), run_at = now()
+        WHERE status = 'running' AND starts_with(lease_owner, :owner)
+        RETURNING {MOVED}
+    ), ended AS (
+        UPDATE analysis_attempts a SET ended_at = now(), outcome = 'gave_back', error = CAST(:error AS jsonb)
+        FROM moved WHERE a.analysis_id = moved.id AND a.epoch = moved.epoch
+    ), {CONSEQUENCES}
+    SELECT id, pg_notify('bifrost_due', '') FROM moved
+""")
+_CONCLUDED = f"""
     WITH moved AS (
         UPDATE analysis_results SET
             status = :status, provider = coalesce(:provider, provider), model = :model, degraded = :degraded,
@@ -77,9 +106,13 @@ _CONCLUDE = text(f"""
             finished_at = now(), duration_seconds = extract(epoch FROM now() - created_at),
             lease_owner = NULL, lease_until = NULL
         WHERE {_OURS}
-        RETURNING {MOVED}
-    ), {_END_ATTEMPT}, {CONSEQUENCES}
-    SELECT id FROM moved
+        RETURNING {MOVED}, {ANSWER}
+    ), {_END_ATTEMPT}"""
+_CONCLUDE = text(f"{_CONCLUDED}, {OWN_CONSEQUENCES} SELECT id FROM moved")
+#: What asks a model may have followers.
+_CONCLUDE_LEADER = text(f"""{_CONCLUDED}, {CONSEQUENCES}, {answered("moved")}
+    SELECT id, false AS follows, NULL AS status, NULL AS source, NULL AS provider, NULL AS duration_seconds FROM moved
+    UNION ALL SELECT id, true, status, source, provider, duration_seconds FROM answered
 """)
 _EXTEND = text("""
     UPDATE analysis_results r SET lease_until = now() + make_interval(secs => :lease)
@@ -120,6 +153,8 @@ class PostgresClaims:
             project_id=row.project_id,
             created_at=row.created_at,
             seconds_left=None if row.seconds_left is None else max(0.0, float(row.seconds_left)),
+            waited=float(row.waited),
+            log=codecs.decompress(row.log_content, row.log_zstd) if stage is Stage.PREPARE else None,
         )
 
     def log_of(self, claim: Claim) -> str:
@@ -151,10 +186,26 @@ class PostgresClaims:
         values = _fence(claim, outcome="gave_back", status="retrying" if counted else "queued")
         throttled = error.code == ProviderThrottled.code
         values |= {"delay": delay, "counted": counted, "throttled": throttled, "error": codecs.FAILURE.dump(error)}
+        values |= {"waits": error.code in _NOT_ASKED}
         return self._connection.execute(_GIVE_BACK, values).first() is not None
 
-    def conclude(self, claim: Claim, conclusion: Conclusion) -> bool:
-        """End it, with its event. False: the claim is no longer ours, nothing was written."""
+    def owner_of(self, analysis_id: int) -> str | None:
+        """Whose claim it is now; None while nobody works on it."""
+        owner: str | None = self._connection.execute(_OWNER, {"id": analysis_id}).scalar()
+        return owner
+
+    def end_lease(self, analysis_id: int, owner: str) -> None:
+        """The owner is dead: the next sweep takes its claim for over."""
+        self._connection.execute(_END_LEASE, {"id": analysis_id, "owner": owner})
+
+    def release(self, owner: str) -> Sequence[int]:
+        """Let everything wait again that claims hold whose owner begins so, attempts not used up; their ids."""
+        error = codecs.FAILURE.dump(Failure.of(ShuttingDown()))
+        values = {"owner": owner, "status": "queued", "error": error}
+        return [row.id for row in self._connection.execute(_RELEASE, values)]
+
+    def conclude(self, claim: Claim, conclusion: Conclusion) -> Concluded | None:
+        """End it, with its event, and those that waited for its answer. None: no longer ours, nothing was written."""
         values = _fence(claim, outcome=conclusion.status, status=conclusion.status)
         values |= {
             "provider": conclusion.provider,
@@ -167,7 +218,17 @@ class PostgresClaims:
             "usage": codecs.USAGE.dump(conclusion.usage),
             "error": codecs.FAILURE.dump(conclusion.error),
         }
-        return self._connection.execute(_CONCLUDE, values).first() is not None
+        statement = _CONCLUDE if claim.provider == _RULES else _CONCLUDE_LEADER
+        rows = self._connection.execute(statement, values).all()
+        if not rows:
+            return None
+        return Concluded(
+            followers=tuple(
+                Swept(status=Status(row.status), source=row.source, provider=row.provider, seconds=row.duration_seconds)
+                for row in rows
+                if statement is _CONCLUDE_LEADER and row.follows
+            )
+        )
 
 
 def _fence(claim: Claim, *, outcome: str, status: str) -> dict[str, Any]:

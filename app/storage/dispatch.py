@@ -1,4 +1,4 @@
-"""What is due: rings to send, leases and deadlines that are over, and how deep the queues are."""
+"""What the dispatcher asks the store: rings to send, leases and deadlines that are over, depths of queues."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,35 +6,10 @@ from sqlalchemy import Connection, TextClause, text
 
 from app.domain.analyses import Failure, Status
 from app.domain.errors import DeadlineExceeded, WorkerLost
-from app.domain.ports import Doorbell, QueueDepth, Swept
-from app.storage import codecs
+from app.domain.ports import Doorbell, DueOrder, QueueDepth, Swept
+from app.storage import codecs, ringing, single_flight
 from app.storage.endings import CONSEQUENCES
 
-_WAITING = "status IN ('queued', 'retrying')"
-#: A ring is unanswered until its analysis is claimed; each silence doubles the patience, up to 32 times.
-_PATIENCE = "make_interval(secs => :resend * power(2, least(greatest(rings - 1, 0), 5)))"
-_DUE = text(f"""
-    WITH open AS (
-        SELECT count(*) AS rings FROM analysis_results
-        WHERE queue = :queue AND {_WAITING} AND rung_at IS NOT NULL AND rung_at + {_PATIENCE} > now()
-    ), due AS (
-        SELECT id FROM analysis_results
-        WHERE queue = :queue AND {_WAITING} AND run_at <= now()
-            AND (rung_at IS NULL OR rung_at + {_PATIENCE} <= now())
-        ORDER BY priority DESC, id
-        LIMIT greatest(0, :window - (SELECT rings FROM open))
-        FOR UPDATE SKIP LOCKED
-    )
-    UPDATE analysis_results r SET rung_at = now(), rings = least(rings + 1, 100)
-    FROM due WHERE r.id = due.id
-    RETURNING r.id, r.priority
-""")
-_FORGET_LOST = text(f"""
-    UPDATE analysis_results SET rung_at = NULL
-    WHERE queue = :queue AND {_WAITING} AND rung_at IS NOT NULL
-        AND rung_at + make_interval(secs => :older_than * power(2, least(greatest(rings - 1, 0), 5))) < now()
-""")
-_QUEUES = text(f"SELECT DISTINCT queue FROM analysis_results WHERE {_WAITING}")
 #: A worker that died or froze: its analysis waits again, ends as cancelled if that was asked for, or fails when its
 #: attempts are used up (a poison job must not circulate).
 _EXPIRE_LEASES = text(f"""
@@ -81,7 +56,7 @@ _DEPTHS = text("""
         count(*) FILTER (WHERE status = 'running') AS running,
         coalesce(extract(epoch FROM now() - min(run_at) FILTER (WHERE status <> 'running' AND run_at <= now())), 0)
             AS oldest_seconds
-    FROM analysis_results WHERE status IN ('queued', 'retrying', 'running')
+    FROM analysis_results WHERE status IN ('queued', 'retrying', 'running') AND leader_id IS NULL
     GROUP BY queue ORDER BY queue
 """)
 
@@ -92,20 +67,29 @@ class PostgresDispatch:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def due(self, queue: str, *, window: int, resend: float) -> Sequence[Doorbell]:
-        """Mark and return what to ring for, best first, so that at most `window` rings are unanswered."""
-        rows = self._connection.execute(_DUE, {"queue": queue, "window": window, "resend": resend}).all()
-        # UPDATE … RETURNING gives no order
-        ordered = sorted(rows, key=lambda row: (-row.priority, row.id))
-        return [Doorbell(analysis_id=row.id, queue=queue) for row in ordered]
+    def due(self, queue: str, order: DueOrder) -> Sequence[Doorbell]:
+        """Mark and return what to ring for, best first, so that at most a window of rings is unanswered."""
+        return ringing.due(self._connection, queue, order)
 
     def forget_lost(self, queue: str, *, older_than: float) -> int:
         """The broker's queue is empty: whatever was rung for and not claimed since was lost; ring again."""
-        return self._connection.execute(_FORGET_LOST, {"queue": queue, "older_than": older_than}).rowcount
+        return ringing.forget_lost(self._connection, queue, older_than=older_than)
+
+    def overdue(self, queue: str, *, older_than: float) -> Sequence[int]:
+        """Ids that were rung for, and not claimed for this long. Ours until that is over."""
+        return ringing.overdue(self._connection, queue, older_than=older_than)
+
+    def forget(self, analysis_ids: Sequence[int]) -> int:
+        """Their messages are gone: ring again for those still waiting."""
+        return ringing.forget(self._connection, analysis_ids)
+
+    def unring(self, analysis_id: int) -> None:
+        """The message came to somebody who does not take it: ring again at once."""
+        ringing.unring(self._connection, analysis_id)
 
     def queues(self) -> Sequence[str]:
         """Queues with something waiting."""
-        return self._connection.execute(_QUEUES).scalars().all()
+        return ringing.queues(self._connection)
 
     def expire_leases(self, *, max_attempts: int) -> Sequence[Swept]:
         """Put back what died with its worker; fail what died too often."""
@@ -115,6 +99,10 @@ class PostgresDispatch:
     def expire_deadlines(self) -> Sequence[Swept]:
         """Fail what is late."""
         return self._swept(_EXPIRE_DEADLINES, {"error": codecs.FAILURE.dump(Failure.of(DeadlineExceeded()))})
+
+    def repair_followers(self) -> Sequence[Swept]:
+        """Those whose leader has ended without them get its answer (told here) or go on by themselves."""
+        return single_flight.repair(self._connection)
 
     def _swept(self, statement: TextClause, values: Mapping[str, object]) -> Sequence[Swept]:
         return [

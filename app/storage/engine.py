@@ -57,8 +57,8 @@ def translated() -> Iterator[None]:
         raise StorageUnavailable("All database connections are busy: try again.", retry_after=1) from error
     except (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise StorageUnavailable(retry_after=2) from error
-    except ProgrammingError as error:
-        if getattr(error.orig, "pgcode", None) in _SCHEMA_STATES:
+    except (ProgrammingError, psycopg2.ProgrammingError) as error:
+        if getattr(getattr(error, "orig", error), "pgcode", None) in _SCHEMA_STATES:
             raise MigrationsPending(retry_after=10) from error
         raise
     except DBAPIError as error:

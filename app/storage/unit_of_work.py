@@ -1,19 +1,22 @@
-"""Transactions, and waiting for the database's doorbell."""
+"""Transactions."""
 
-import select
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
 from typing import cast
 
-import psycopg2
 from sqlalchemy import Connection, Engine
 
 from app.storage.analyses import PostgresAnalyses
 from app.storage.claims import PostgresClaims
+from app.storage.dead_letters import PostgresDeadLetters
+from app.storage.direct import direct
 from app.storage.dispatch import PostgresDispatch
 from app.storage.engine import translated
 from app.storage.keys import PostgresKeys
+from app.storage.outbox import PostgresOutbox
+from app.storage.retention import PostgresRetention
+from app.storage.statistics import PostgresStatistics
 
 
 class PostgresTransaction:
@@ -38,9 +41,29 @@ class PostgresTransaction:
         return PostgresDispatch(self._connection)
 
     @cached_property
+    def dead_letters(self) -> PostgresDeadLetters:
+        """What failed."""
+        return PostgresDeadLetters(self._connection)
+
+    @cached_property
     def keys(self) -> PostgresKeys:
         """API keys."""
         return PostgresKeys(self._connection)
+
+    @cached_property
+    def outbox(self) -> PostgresOutbox:
+        """Events."""
+        return PostgresOutbox(self._connection)
+
+    @cached_property
+    def statistics(self) -> PostgresStatistics:
+        """Hourly counts."""
+        return PostgresStatistics(self._connection)
+
+    @cached_property
+    def retention(self) -> PostgresRetention:
+        """Deleting."""
+        return PostgresRetention(self._connection)
 
 
 class PostgresUnitOfWork:
@@ -55,42 +78,9 @@ class PostgresUnitOfWork:
         with translated(), self._engine.begin() as connection:
             yield PostgresTransaction(connection)
 
-
-class PostgresDueSignal:
-    """`ports.DueSignal`: the NOTIFY of a commit that made something due. One connection of its own."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._connection: psycopg2.extensions.connection | None = None
-
-    def wait(self, timeout: float) -> bool:
-        """Up to `timeout` seconds; True when something became due. Raises `StorageUnavailable`."""
-        with translated():
-            connection = self._connection or self._listen()
-        try:
-            ready = select.select([connection], [], [], timeout)[0]
-            if ready:
-                connection.poll()
-        except (psycopg2.Error, OSError):
-            self.close()
-            return True
-        rung = bool(connection.notifies)
-        connection.notifies.clear()
-        return rung
-
-    def close(self) -> None:
-        """Give the connection up."""
-        if self._connection is not None:
-            with suppress(psycopg2.Error):
-                self._connection.close()
-            self._connection = None
-
-    def _listen(self) -> psycopg2.extensions.connection:
-        raw = self._engine.raw_connection()
-        connection = cast("psycopg2.extensions.connection", raw.driver_connection)
-        raw.detach()  # it leaves the pool for good
-        connection.set_session(autocommit=True)
-        with connection.cursor() as cursor:
-            cursor.execute("LISTEN bifrost_due")
-        self._connection = connection
-        return connection
+    @contextmanager
+    def single(self) -> Iterator[PostgresTransaction]:
+        """Each statement is a transaction of its own: one round trip instead of three."""
+        with translated(), direct(self._engine) as connection:
+            # it has what the repositories need, and nothing that would need a transaction
+            yield PostgresTransaction(cast("Connection", connection))

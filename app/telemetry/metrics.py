@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.domain.ports import QueueDepth
+from app.domain.announcements import OutboxDepth
+from app.domain.guards import Load
+from app.domain.ports import QueueDepth, Swept
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -25,6 +27,8 @@ class _Metrics:
     duration: "Histogram"
     cache_hits: "Counter"
     errors: "Counter"
+    rests: "Counter"
+    deliveries: "Counter"
 
 
 def share_metrics(directory: Path | None) -> None:
@@ -73,13 +77,40 @@ def count_cache_hit(kind: str = "exact") -> None:
     _metrics().cache_hits.labels(kind).inc()
 
 
+def count_follower(follower: Swept) -> None:
+    """An analysis got the answer of the same one in flight."""
+    count_cache_hit("in_flight")
+    count_analysis(
+        status=follower.status,
+        source=follower.source,
+        provider=follower.provider,
+        degraded=False,
+        seconds=follower.seconds or 0.0,
+    )
+
+
 def count_error(code: str, *, where: str) -> None:
     """Something went wrong: its stable code, and where: "api", "prepare", "dispatcher", or a provider's name."""
     _metrics().errors.labels(where, code).inc()
 
 
+def count_rest(provider: str) -> None:
+    """A breaker opened: one of the provider's models rests."""
+    _metrics().rests.labels(provider).inc()
+
+
+def count_delivery(publisher: str, outcome: str) -> None:
+    """An attempt to publish an event ended: "published", "failed", "dead" or "taken_over"."""
+    _metrics().deliveries.labels(publisher, outcome).inc()
+
+
 def exposition(
-    accept: str, depths: Callable[[], Sequence[QueueDepth]], *, more: "Iterable[CollectorRegistry]" = ()
+    accept: str,
+    depths: Callable[[], Sequence[QueueDepth]],
+    *,
+    loads: Callable[[], Sequence[Load]] = tuple,
+    outbox: Callable[[], Sequence[OutboxDepth]] = tuple,
+    more: "Iterable[CollectorRegistry]" = (),
 ) -> tuple[bytes, str]:
     """Everything for Prometheus, and its content type: the shared processes or this one, and the queues right now."""
     from prometheus_client import CollectorRegistry
@@ -87,7 +118,7 @@ def exposition(
 
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Sources((*_counted(more), _Queues(depths))))
+    registry.register(_Sources((*_counted(more), _Queues(depths), _Guards(loads), _Outbox(outbox))))
     return encode(registry), content_type
 
 
@@ -120,6 +151,8 @@ def _metrics() -> _Metrics:
         ),
         cache_hits=Counter("cache_hits_total", "Analyses answered from the cache.", ("kind",)),
         errors=Counter("errors_total", "Errors by their stable code.", ("where", "code")),
+        rests=Counter("provider_rests_total", "Times a model of the provider was given a rest.", ("provider",)),
+        deliveries=Counter("deliveries_total", "Attempts to publish an event.", ("publisher", "outcome")),
     )
 
 
@@ -161,3 +194,43 @@ class _Queues:
             waiting.add_metric((depth.queue,), depth.waiting)
             oldest.add_metric((depth.queue,), depth.oldest_seconds)
         return (running, waiting, oldest)
+
+
+class _Guards:
+    """What all workers together know of the providers. Asked of Redis at each scrape."""
+
+    def __init__(self, loads: Callable[[], Sequence[Load]]) -> None:
+        self._loads = loads
+
+    def collect(self) -> "Iterable[Metric]":
+        from prometheus_client.core import GaugeMetricFamily
+
+        calls = GaugeMetricFamily(
+            "provider_calls", "Calls that occupy one of the provider's slots.", labels=("provider",)
+        )
+        limit = GaugeMetricFamily("provider_calls_limit", "Slots of the provider; 0: any number.", labels=("provider",))
+        resting = GaugeMetricFamily("provider_resting", "Models that are not asked right now.", labels=("provider",))
+        for load in self._loads():
+            calls.add_metric((load.provider,), load.calls)
+            limit.add_metric((load.provider,), load.limit)
+            resting.add_metric((load.provider,), len(load.rests))
+        return (calls, limit, resting)
+
+
+class _Outbox:
+    """Events still to be published, asked of the store as well."""
+
+    def __init__(self, depths: Callable[[], Sequence[OutboxDepth]]) -> None:
+        self._depths = depths
+
+    def collect(self) -> "Iterable[Metric]":
+        from prometheus_client.core import GaugeMetricFamily
+
+        waiting = GaugeMetricFamily("outbox_depth", "Events that are still to be published.", labels=("publisher",))
+        oldest = GaugeMetricFamily(
+            "outbox_oldest_seconds", "How long the longest waiting event has been due.", labels=("publisher",)
+        )
+        for depth in self._depths():
+            waiting.add_metric((depth.publisher,), depth.waiting)
+            oldest.add_metric((depth.publisher,), depth.oldest_seconds)
+        return (waiting, oldest)

@@ -44,7 +44,9 @@ def models() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def bifrost(models, tmp_path_factory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("providers"), providers_at(models.url)) as started:
+    # every test begins anew: no trouble of one makes the next one wait
+    settings = providers_at(models.url) | {"BIFROST_GUARDS__FAILURES": "0"}
+    with running(tmp_path_factory.mktemp("providers"), settings) as started:
         yield started
 
 

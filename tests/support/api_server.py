@@ -67,6 +67,7 @@ class ApiServer:
         #: What an analysis with this log ends with; `None` in it means any other.
         self.ends: dict[str | None, dict[str, Any]] = {None: {"status": "completed", "diagnosis": diagnosis()}}
         self.max_log_chars = 1_000_000
+        self.statistics: dict[str, Any] = {}
         self.page_size = 100
         self.seen: list[Seen] = []
         self._analyses: dict[int, dict[str, Any]] = {}
@@ -110,9 +111,9 @@ class ApiServer:
         routes: dict[tuple[str, int], Callable[..., tuple[int, dict[str, str], dict[str, Any]]]] = {
             ("GET", 2): lambda *_: (200, {}, {"status": "ready", "checks": []}),
             ("POST", 3): self._submit,
-            ("GET", 3): self._list,
             ("GET", 4): self._get,
-            ("POST", 5): self._cancel,
+            ("GET", 3): self._stats if request.path.endswith("/stats") else self._list,
+            ("POST", 5): self._retry if parts[-1] == "retry" else self._cancel,
         }
         return routes[request.method, len(parts)](request, *parts[3:4])
 
@@ -154,6 +155,9 @@ class ApiServer:
         end = start + min(self.page_size, int(request.query["limit"][0]))
         return 200, {}, {"items": items[start:end], "next_cursor": str(end) if end < len(items) else None}
 
+    def _stats(self, request: Seen) -> tuple[int, dict[str, str], dict[str, Any]]:
+        return 200, {}, {"hours": int(request.query["hours"][0]), **self.statistics}
+
     def _cancel(self, _: Seen, number: str) -> tuple[int, dict[str, str], dict[str, Any]]:
         found = self._analyses.get(int(number))
         if found is None:
@@ -161,6 +165,13 @@ class ApiServer:
         if found["status"] in TERMINAL:
             return 409, {}, problem(409, "analysis_finished", detail="The analysis is already finished.")
         found["status"] = "cancelled"
+        return 202, {}, found
+
+    def _retry(self, _: Seen, number: str) -> tuple[int, dict[str, str], dict[str, Any]]:
+        found = self._analyses[int(number)]
+        if found["status"] not in {"failed", "cancelled"}:
+            return 409, {}, problem(409, "analysis_unfinished", detail="The analysis has not ended yet.")
+        found["status"] = "queued"
         return 202, {}, found
 
 

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 
 from app.clock import SystemClock
 from app.domain.analyses import TERMINAL, Analysis
-from app.domain.ports import Provider
+from app.domain.ports import Guard, Provider
+from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
 from app.providers.rules import Rules
 from app.services.analyses import Analyses
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
+from app.services.guarding import Guarding, Patience
 from app.services.routing import Routing
 from app.services.settling import RetryPolicy
 from tests.support.stores import Store
 
 RETRIES = RetryPolicy(max_attempts=3, max_throttles=4, backoff_base=0.01, backoff_cap=0.05, retry_after_cap=0.2)
+#: Seconds an analysis waits for a provider that must not be asked.
+PATIENCE = 3.0
 
 
 @dataclass(kw_only=True)
@@ -68,6 +72,7 @@ def kernel(
     auto: tuple[str, ...] | None = None,
     max_log_bytes: int = 1_000_000,
     cache_ttl: float = 3600,
+    guard: Guard | None = None,
 ) -> Kernel:
     """With these providers and the rules; `auto` is their order unless told."""
     made = {provider.name: provider for provider in (*providers, Rules())}
@@ -79,7 +84,11 @@ def kernel(
         execution=Execution(
             store.unit_of_work,
             routing,
-            Asking(max_output_tokens=300),
+            Guarding(
+                Asking(max_output_tokens=300),
+                guard or OpenGuard(),
+                patience=Patience(resting=PATIENCE, busy=PATIENCE, longest_pause=0.1),
+            ),
             policy=ExecutionPolicy(
                 lease=60,
                 token_budget=8000,

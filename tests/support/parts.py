@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from app.domain.analyses import TERMINAL, Analysis, Filter, Stage, Status, Submission
+from app.domain.announcements import OutboxDepth
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -14,8 +15,10 @@ from app.domain.errors import (
     LogEmpty,
     LogTooLarge,
 )
+from app.domain.guards import Load
 from app.domain.keys import ApiKey, Scope
 from app.domain.ports import Health, QueueDepth
+from app.domain.statistics import Counts, ModelTally, Summary, tally
 from app.pipeline.decoding import clean
 from app.services.analyses import Page, Submitted
 from app.settings import Settings
@@ -106,6 +109,7 @@ class HealthCheck:
     parts: tuple[Health, ...] = (Health(name="database", ok=True, detail="answers"),)
     wished: tuple[Health, ...] = ()
     queues: Callable[[], tuple[QueueDepth, ...]] = tuple
+    guarded: Callable[[], tuple[Load, ...]] = tuple
 
     def ready(self) -> tuple[Health, ...]:
         return self.parts
@@ -115,6 +119,32 @@ class HealthCheck:
 
     def depths(self) -> tuple[QueueDepth, ...]:
         return self.queues()
+
+    def loads(self) -> tuple[Load, ...]:
+        return self.guarded()
+
+
+@dataclass
+class Announcing:
+    """Has what it is told to have."""
+
+    outbox: Callable[[], tuple[OutboxDepth, ...]] = tuple
+
+    def depths(self) -> tuple[OutboxDepth, ...]:
+        return self.outbox()
+
+
+@dataclass
+class Statistics:
+    """Remembers what it was asked; `counts` is what it knows."""
+
+    counts: tuple[Counts, ...] = ()
+    asked: tuple[int, int] | None = None
+
+    def summary(self, project_id: int, hours: int) -> Summary:
+        self.asked = (project_id, hours)
+        models = tuple(ModelTally(provider=one.provider, model=one.model, tally=tally([one])) for one in self.counts)
+        return Summary(hours=hours, since=_START, total=tally(self.counts), models=models)
 
 
 @dataclass
@@ -127,6 +157,8 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.analyses = Analyses(self.settings.limits.max_log_bytes)
+        self.announcing = Announcing()
+        self.statistics = Statistics()
 
 
 def failing(error: BifrostError) -> Callable[[], tuple[QueueDepth, ...]]:

@@ -12,7 +12,7 @@ from app.domain.analyses import Analysis, Claim, Conclusion, Failure, Stage, Sta
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, Severity
 from app.domain.errors import BifrostError, ProviderUnavailable
 from app.domain.logs import Line, PreparedLog
-from app.domain.ports import Accepted, Fingerprint, Route
+from app.domain.ports import Accepted, DueOrder, Fingerprint, Route
 from app.domain.prompts import Usage
 from app.settings import Database
 from app.storage.engine import make_engine
@@ -151,7 +151,7 @@ class Store:
 
     def conclude(self, claim: Claim, conclusion: Conclusion = COMPLETED) -> bool:
         with self.unit_of_work() as tx:
-            return tx.claims.conclude(claim, conclusion)
+            return tx.claims.conclude(claim, conclusion) is not None
 
     def give_back(
         self, claim: Claim, *, delay: float = 0, counted: bool = True, error: BifrostError | None = None
@@ -180,9 +180,41 @@ class Store:
         with self.unit_of_work() as tx:
             return len(tx.dispatch.expire_deadlines())
 
-    def due(self, queue: str = "prepare", *, window: int = 100, resend: float = 15) -> list[int]:
+    def due(self, queue: str = "prepare", *, window: int = 100, aging: float = 60, share: float = 1) -> list[int]:
+        """Everything that is rung for now, in order; a dispatcher would need several looks for it."""
+        order, rung = DueOrder(window=window, aging=aging, share=share), []
+        while True:
+            with self.unit_of_work() as tx:
+                bells = tx.dispatch.due(queue, order)
+            if not bells:
+                return rung
+            rung += [bell.analysis_id for bell in bells]
+            assert len(rung) <= window
+
+    def overdue(self, queue: str = "prepare", *, older_than: float = 15) -> list[int]:
         with self.unit_of_work() as tx:
-            return [bell.analysis_id for bell in tx.dispatch.due(queue, window=window, resend=resend)]
+            return sorted(tx.dispatch.overdue(queue, older_than=older_than))
+
+    def forget(self, analysis_ids: Iterable[int]) -> int:
+        with self.unit_of_work() as tx:
+            return tx.dispatch.forget(list(analysis_ids))
+
+    def follow(self, submission: Submission | None = None, *, print_: Fingerprint | None = None) -> int | None:
+        """The id of a follower of what is in flight."""
+        submission = submission or self.submission()
+        with self.unit_of_work() as tx:
+            found = tx.analyses.follow(submission, route=OLLAMA, fingerprint=print_ or fingerprint(submission.log))
+        return None if found is None else found.analysis_id
+
+    def followed(self, **changes) -> int:
+        """A follower; there must be a leader."""
+        found = self.follow(self.submission(**changes))
+        assert found is not None
+        return found
+
+    def repair_followers(self) -> int:
+        with self.unit_of_work() as tx:
+            return len(tx.dispatch.repair_followers())
 
     def forget_lost(self, queue: str = "prepare", *, older_than: float = 2) -> int:
         with self.unit_of_work() as tx:

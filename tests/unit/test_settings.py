@@ -57,6 +57,24 @@ def test_the_exact_name_wins_over_a_well_known_one():
     assert load(names).redis.url.get_secret_value() == "redis://b"
 
 
+def test_delays_are_numbers_separated_by_commas():
+    assert load({"BIFROST_WEBHOOKS__SCHEDULE": "1, 2.5,60"}).webhooks.schedule == (1, 2.5, 60)
+    assert load({}).webhooks.schedule[0] == 5
+    assert "webhooks.schedule" in problems({"BIFROST_WEBHOOKS__SCHEDULE": "1,-1"})
+    assert "webhooks.schedule" in problems({"BIFROST_WEBHOOKS__SCHEDULE": "1,soon"})
+
+
+def test_a_signing_secret_has_its_form_and_is_not_repeated():
+    good = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    assert load({"BIFROST_WEBHOOKS__SECRET": good}).webhooks.secret.get_secret_value() == good
+    assert load({"BIFROST_WEBHOOKS__SECRET": f"{good} {good}"}).webhooks.secret
+    for wrong in ("hunter2", "whsec_", "whsec_aHVudGVyMg==", f"{good} hunter2", good.removeprefix("whsec_")):
+        said = problems({"BIFROST_WEBHOOKS__SECRET": wrong})
+        assert "webhooks.secret" in said
+        assert "openssl rand" in said
+        assert "hunter2" not in said
+
+
 def test_an_empty_variable_is_as_good_as_none():
     assert load({"DATABASE_URL": "", "BIFROST_WEB__PORT": "", "BIFROST_AI__CHAIN": ""}) == load({})
 

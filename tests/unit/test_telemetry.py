@@ -112,5 +112,10 @@ def test_what_is_counted_is_told():
     assert content_type.startswith("text/plain")
 
 
+def test_deliveries_are_counted_by_their_outcome():
+    telemetry.count_delivery("webhook", "dead")
+    assert b'deliveries_total{outcome="dead",publisher="webhook"}' in telemetry.exposition("", tuple)[0]
+
+
 def crash(message):
     raise RuntimeError(message)

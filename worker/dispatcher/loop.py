@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import structlog
@@ -10,6 +12,9 @@ from app import telemetry
 from app.container import Container, build
 from app.domain.errors import BifrostError
 from app.settings import Settings
+from worker.dispatcher import upkeep
+from worker.dispatcher.pace import Pace
+from worker.dispatcher.relay import Relay
 
 log = structlog.get_logger(__name__)
 
@@ -28,26 +33,51 @@ def run(settings: Settings) -> None:
     parts = build(settings)
     log.info("dispatcher_started")
     try:
-        _loop(parts, ended)
+        with _beside(parts, ended):
+            _loop(parts, ended)
     finally:
         parts.close()
         log.info("dispatcher_stopped")
 
 
+@contextmanager
+def _beside(parts: Container, ended: threading.Event) -> Iterator[None]:
+    """In threads of their own: neither a slow receiver nor a large deletion delays a job."""
+    relay = Relay(parts, ended)
+    threads = (
+        threading.Thread(target=relay.run, name="relay", daemon=True),
+        threading.Thread(target=upkeep.run, args=(parts, ended), name="upkeep", daemon=True),
+    )
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        relay.stop()
+        for thread in threads:
+            thread.join(parts.settings.worker.shutdown_seconds + 1)
+
+
 def _loop(parts: Container, ended: threading.Event) -> None:
     options = parts.settings.dispatcher
+    pace = Pace(shortest=options.busy_poll_seconds, longest=options.poll_seconds)
     swept = -options.sweep_seconds
     pause = 0.0
     while not ended.is_set():
         try:
-            # ring first, wait after: what was due before we began to listen is not missed
-            busy = parts.dispatching.ring() > 0
+            # sweep first: leases and deadlines end whether or not there is a broker to ring
             if parts.clock.monotonic() - swept >= options.sweep_seconds:
                 parts.dispatching.sweep()
                 swept = parts.clock.monotonic()
+            # ring first, wait after: what was due before we began to listen is not missed
+            sent = parts.dispatching.ring()
             pause = 0.0
-            if not parts.due.wait(options.busy_poll_seconds if busy else options.poll_seconds) and busy:
-                continue
+            # in a crowd each commit says that something is due: gather some before looking again
+            ended.wait(pace.gather(sent))
+            idle = pace.wait(sent, waiting=parts.dispatching.waiting)
+            # where concurrency is limited nobody rings for what waits when another one ends
+            parts.due.wait(min(idle, options.held_poll_seconds) if parts.dispatching.holds_back else idle)
         except BifrostError as error:
             pause = min(5.0, pause * 2 + 0.25)
             log.warning("dispatcher_waits", code=error.code, seconds=pause)

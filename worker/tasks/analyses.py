@@ -1,4 +1,4 @@
-"""The two stages of an analysis. The message carries an id, nothing else."""
+"""The two stages of an analysis. The message carries ids, nothing else."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,10 @@ log = structlog.get_logger(__name__)
 
 
 @celery.task(name="bifrost.prepare")
-def prepare(analysis_id: int) -> None:
-    """Read the log; the rules answer at once."""
-    _run(process.container().execution.prepare, analysis_id)
+def prepare(*analysis_ids: int) -> None:
+    """Read the logs; the rules answer at once. Several small ones share a message, one after the other."""
+    for analysis_id in analysis_ids:
+        _run(process.container().execution.prepare, analysis_id)
 
 
 @celery.task(name="bifrost.infer")

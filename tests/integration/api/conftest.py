@@ -7,6 +7,7 @@ from app.container import Container, build
 from app.domain.keys import Scope
 from app.settings import Settings
 from app.web import create_app
+from tests.support.receivers import SECRET
 
 
 @pytest.fixture
@@ -15,6 +16,7 @@ def container(database_url, redis_url) -> Iterator[Container]:
         "database": {"url": database_url},
         "redis": {"url": redis_url},
         "limits": {"max_log_bytes": 1_000_000},
+        "webhooks": {"secret": SECRET, "allowed_hosts": ["127.0.0.1"]},
     }
     made = build(Settings.model_validate(settings))
     yield made

@@ -144,3 +144,62 @@ def test_waiting_work_is_told_to_prometheus(api):
     for number in range(3):
         api.post(URL, json={"log_content": f"log {number}"})
     assert 'queue_depth{queue="prepare"} 3.0' in api.get("/metrics/prometheus").text
+
+
+def test_a_webhook_is_stored_and_only_its_address_counts_for_the_key(api, container):
+    headers = {"Idempotency-Key": "k"}
+    body = {"log_content": "log", "webhook_url": "https://example.com/hook"}
+    first = api.post(URL, json=body, headers=headers)
+    assert first.status_code == 202
+    assert "webhook_url" not in first.json
+    assert api.post(URL, json=body, headers=headers).headers["Idempotency-Replayed"] == "true"
+    for other in ({}, {"webhook_url": "https://example.com/other"}):
+        answer = api.post(URL, json={"log_content": "log", **other}, headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (422, "idempotency_conflict")
+    api.post(f"{first.headers['Location']}/cancel")
+    (found,) = container.announcing.claim("test", limit=5)
+    assert (found.analysis_id, found.kind) == (first.json["id"], "analysis.cancelled")
+    assert found.callback["url"] == "https://example.com/hook"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://example.com/", "http://localhost/", "http://169.254.169.254/latest/", "http://2130706433/", "x"]
+)
+def test_a_webhook_to_the_inside_is_refused_at_once(api, url):
+    answer = api.post(URL, json={"log_content": "log", "webhook_url": url})
+    assert (answer.status_code, answer.json["code"]) == (422, "webhook_url_refused")
+    assert api.get(URL).json["items"] == []
+
+
+def test_a_webhook_may_stand_in_the_query_of_a_plain_log(api, container):
+    answer = api.post(f"{URL}?webhook_url=https%3A%2F%2Fexample.com%2F", data=b"log", content_type="text/plain")
+    api.post(f"{answer.headers['Location']}/cancel")
+    assert container.announcing.claim("test", limit=5)[0].callback["url"] == "https://example.com/"
+
+
+def test_a_log_that_retention_has_deleted_is_told_as_such(api, container):
+    place = api.post(URL, json={"log_content": "log"}).headers["Location"]
+    api.post(f"{place}/cancel")
+    with container.announcing._unit_of_work() as tx:
+        assert tx.retention.delete_logs(older_than=0, limit=5, after=None).count == 1
+    shown = api.get(f"{place}?include=log_content").json
+    assert (shown["log_content"], shown["log_deleted"]) == (None, True)
+    assert "log_deleted" not in api.get(place).json
+
+
+def test_what_ended_is_counted_and_told(api, container):
+    place = api.post(URL, json={"log_content": "log", "source": "rules"}).headers["Location"]
+    container.execution.prepare(int(place.rsplit("/", 1)[1]), owner="test")
+    container.statistics.refresh()
+    found = api.get("/api/v1/stats?hours=1").json
+    assert (found["total"]["completed"], found["models"][0]["provider"]) == (1, "rules")
+    short = api.get("/metrics").json
+    assert (short["total_analyses"], short["model_stats"][0]["count"]) == (1, 1)
+
+
+def test_events_that_wait_are_told_to_prometheus(api):
+    body = {"log_content": "log", "webhook_url": "https://example.com/hook"}
+    api.post(f"{api.post(URL, json=body).headers['Location']}/cancel")
+    text = api.get("/metrics/prometheus").text
+    assert 'outbox_depth{publisher="webhook"} 1.0' in text
+    assert 'outbox_oldest_seconds{publisher="webhook"}' in text

@@ -60,7 +60,9 @@ def test_doctor_finds_everything_in_order(administer, database_url):
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["ok"] is True
-    assert {"api", "clock", "database", "migrations", "broker", "queues"} <= {one["name"] for one in found["checks"]}
+    assert {"api", "clock", "database", "migrations", "broker", "guards", "queues"} <= {
+        one["name"] for one in found["checks"]
+    }
 
 
 def test_doctor_says_what_is_broken_and_what_to_do(administer, environ, empty_database_url):

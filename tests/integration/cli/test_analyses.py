@@ -95,3 +95,51 @@ def test_a_pipe_gets_rows_alone_and_summaries_of_a_hundred_characters(run, logs,
 def test_an_age_without_a_date_is_bad_input(run, server, arguments):
     assert run(*arguments).exit_code == 2
     assert server.seen == []
+
+
+@pytest.mark.usefixtures("three")
+def test_retry_sends_the_cancelled_again_and_says_what_does_not_need_it(run):
+    run("cancel", 1)
+    result = run("retry", 1, 2)
+    assert result.exit_code == 2
+    assert "queued" in result.stdout
+    assert "analysis 2: The analysis has not ended yet." in result.stderr
+    assert json.loads(run("status", 1, "--json").stdout)["status"] == "queued"
+
+
+def tally(**changes):
+    took = {"average": 1.25, "p50": 0.5, "p95": 9.0}
+    counts = dict.fromkeys(("completed", "failed", "cancelled", "degraded", "cache_hits"), 0)
+    usage = {"prompt_tokens": 1000, "completion_tokens": 234, "cost_usd": 0.5}
+    return {"analyses": 3, **counts, **usage, "duration_seconds": took} | changes
+
+
+def test_stats_show_totals_and_each_model(run, server):
+    quiet = tally(analyses=1, duration_seconds={"average": None, "p50": None, "p95": None})
+    models = [
+        {"provider": "ollama", "model": "mistral\x1b[31m", "tally": tally()},
+        {"provider": "none", "model": "none", "tally": quiet},
+    ]
+    total = tally(analyses=1234, completed=1200, failed=4, cancelled=30, cache_hits=7)
+    server.statistics = {"since": "2026-05-01T00:00:00+00:00", "total": total, "models": models}
+    result = run("stats", "--hours", 48)
+    assert result.exit_code == 0
+    assert "1,234 analyses ended since 2026-05-01T00:00:00+00:00" in result.stdout
+    assert "1,200 completed, 4 failed, 30 cancelled" in result.stdout
+    assert "1.25 s" in result.stdout
+    assert "1,234" in result.stdout
+    assert "\x1b[31m" not in result.stdout
+    assert "estimated" in result.stderr
+    assert server.seen[-1].query == {"hours": ["48"]}
+    assert json.loads(run("stats", "--json").stdout)["total"]["analyses"] == 1234
+    assert server.seen[-1].query == {"hours": ["24"]}
+
+
+def test_stats_of_nothing_are_told_as_such(run, server):
+    server.statistics = {"since": "2026-05-01T00:00:00+00:00", "total": tally(analyses=0), "models": []}
+    assert run("stats").stdout.startswith("0 analyses ended")
+
+
+def test_a_webhook_goes_to_the_server(run, logs, server):
+    assert run("submit", logs / "a.txt", "--webhook", "https://example.com/hook").exit_code == 0
+    assert server.seen[-1].body["webhook_url"] == "https://example.com/hook"

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import redis
 
+from app.broker import lists_of
 from app.domain.errors import BrokerUnavailable
 from app.domain.ports import Doorbell
 from app.services.dispatching import Dispatching, DispatchPolicy
 from tests.support.stores import OLLAMA, at_once
 
 ROOT = Path(__file__).parents[3]
-POLICY = DispatchPolicy(window=5, window_infer=3, resend=15, lost=0.01, max_attempts=3)
+POLICY = DispatchPolicy(window=5, window_infer=3, resend=15, lost=0.01, max_attempts=3, share=1)
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def client(redis_url):
 
 
 def messages(client, queue: str = "prepare") -> list[tuple[str, list]]:
-    """(task, arguments) of each message, oldest first."""
+    """(task, arguments) of each message, in the order in which a worker takes them."""
     found = []
-    for raw in reversed(client.lrange(queue, 0, -1)):
+    for raw in (raw for name in lists_of(queue) for raw in reversed(client.lrange(name, 0, -1))):
         message = json.loads(raw)
         body = json.loads(base64.b64decode(message["body"]))
         found.append((message["headers"]["task"], body[0]))
@@ -41,7 +42,7 @@ def test_a_message_carries_a_task_name_and_an_id_and_nothing_of_the_log(store, d
     analysis_id = store.added(log="a very private log\n", metadata={"token": "a very private log"})
     assert dispatching.ring() == 1
     assert messages(client) == [("bifrost.prepare", [analysis_id])]
-    everything = b"".join(client.lrange("prepare", 0, -1))
+    everything = b"".join(raw for name in lists_of("prepare") for raw in client.lrange(name, 0, -1))
     assert b"private" not in base64.b64decode(json.loads(everything)["body"]) + everything
 
 
@@ -87,7 +88,7 @@ def test_dispatchers_at_once_send_each_message_once(store, dispatching, client):
     from app.broker import CeleryBroker
 
     ids = [store.added() for _ in range(40)]
-    wide = DispatchPolicy(window=1000, window_infer=1000, resend=15, lost=2, max_attempts=3)
+    wide = DispatchPolicy(window=1000, window_infer=1000, resend=15, lost=2, max_attempts=3, share=1)
     brokers = [CeleryBroker() for _ in range(4)]
     try:
         sent = at_once(4, lambda n: Dispatching(store.unit_of_work, brokers[n], policy=wide).ring())
@@ -95,7 +96,7 @@ def test_dispatchers_at_once_send_each_message_once(store, dispatching, client):
         for one in brokers:
             one.close()
     assert sum(sent) == 40
-    assert sorted(arguments[0] for _, arguments in messages(client)) == ids
+    assert sorted(one for _, arguments in messages(client) for one in arguments) == ids
 
 
 def test_a_broker_that_cut_the_line_is_reached_again(broker, client):
@@ -134,6 +135,9 @@ def test_a_mark_outlives_a_broker_that_is_away_and_the_message_is_sent_later(sto
         def depth(self, queue: str) -> int:
             raise BrokerUnavailable
 
+        def recall(self, queue: str, analysis_ids) -> int:
+            raise BrokerUnavailable
+
     analysis_id = store.added()
     away = Dispatching(store.unit_of_work, Away(), policy=POLICY)
     with pytest.raises(BrokerUnavailable):
@@ -141,6 +145,7 @@ def test_a_mark_outlives_a_broker_that_is_away_and_the_message_is_sent_later(sto
     away.sweep()
     assert store.due() == []
     store.run("UPDATE analysis_results SET rung_at = rung_at - interval '15 seconds'")
+    assert store.forget_lost(older_than=2) == 1
     assert store.due() == [analysis_id]
 
 

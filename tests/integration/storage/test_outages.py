@@ -15,7 +15,8 @@ from app.embedded import EmbeddedServers
 from app.settings import Database
 from app.storage.engine import make_engine
 from app.storage.schema import upgrade
-from app.storage.unit_of_work import PostgresDueSignal, PostgresUnitOfWork
+from app.storage.signals import PostgresDueSignal
+from app.storage.unit_of_work import PostgresUnitOfWork
 from app.supervisor import Supervisor
 from tests.support.stores import Store, at_once
 from tests.support.waiting import until

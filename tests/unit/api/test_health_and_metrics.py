@@ -1,7 +1,8 @@
 import pytest
 
 from app import telemetry
-from app.domain.errors import StorageUnavailable
+from app.domain.errors import BrokerUnavailable, StorageUnavailable
+from app.domain.guards import Load, Rest
 from app.domain.ports import Health, QueueDepth
 from tests.support.parts import failing
 
@@ -47,6 +48,20 @@ def test_the_queues_are_told_at_each_scrape(client, parts):
     assert found['queue_oldest_seconds{queue="prepare"}'] == "1.5"
 
 
+def test_the_providers_loads_are_told_at_each_scrape(client, parts):
+    rest = Rest(model="tiny", place="here", seconds=3, cause="provider_timeout")
+    parts.health.guarded = lambda: (Load(provider="ollama", calls=1, limit=2, rests=(rest,)),)
+    found = samples(client.get("/metrics/prometheus"))
+    assert found['provider_calls{provider="ollama"}'] == "1.0"
+    assert found['provider_calls_limit{provider="ollama"}'] == "2.0"
+    assert found['provider_resting{provider="ollama"}'] == "1.0"
+
+
+def test_without_redis_the_rest_is_still_told(client, parts):
+    parts.health.guarded = failing(BrokerUnavailable())
+    assert "python_info" in client.get("/metrics/prometheus").text
+
+
 def test_without_the_database_the_rest_is_still_told(client, parts):
     parts.health.queues = failing(StorageUnavailable())
     assert "python_info" in client.get("/metrics/prometheus").text
@@ -56,8 +71,13 @@ def test_what_is_counted_is_told(client):
     before = samples(client.get("/metrics/prometheus"))
     telemetry.count_cache_hit()
     telemetry.count_error("provider_timeout", where="infer")
+    telemetry.count_rest("ollama")
     after = samples(client.get("/metrics/prometheus"))
-    for name in ('cache_hits_total{kind="exact"}', 'errors_total{code="provider_timeout",where="infer"}'):
+    for name in (
+        'cache_hits_total{kind="exact"}',
+        'errors_total{code="provider_timeout",where="infer"}',
+        'provider_rests_total{provider="ollama"}',
+    ):
         assert float(after[name]) == float(before.get(name, 0)) + 1
 
 

@@ -38,4 +38,10 @@ def test_whoever_made_the_mistake_is_told_not_to_repeat_it():
     assert not any(kind.retryable for kind in ALL if issubclass(kind, InvalidInput))
     assert all(kind.retryable for kind in ALL if issubclass(kind, Unavailable))
     again = {kind.__name__ for kind in ALL if issubclass(kind, ProviderError) and kind.retryable}
-    assert again == {"ProviderThrottled", "ProviderUnavailable", "ProviderTimeout"}
+    assert again == {
+        "ProviderThrottled",
+        "ProviderUnavailable",
+        "ProviderTimeout",
+        "ProviderResting",
+        "ProviderBusy",
+    }

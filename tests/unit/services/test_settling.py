@@ -12,6 +12,7 @@ from app.domain.errors import (
     ProviderUnavailable,
     StorageUnavailable,
 )
+from app.domain.ports import Concluded
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from tests.support.claims import claim
 from tests.support.clocks import HandClock
@@ -78,9 +79,11 @@ class Flaky:
             raise StorageUnavailable
         yield self
 
-    def conclude(self, *_) -> bool:
+    single = __call__
+
+    def conclude(self, *_) -> Concluded | None:
         self.written.append("conclude")
-        return self.ours
+        return Concluded() if self.ours else None
 
     def give_back(self, *_, **__) -> bool:
         self.written.append("give_back")

@@ -116,3 +116,30 @@ def test_closing_ends_what_runs_and_what_begins_later():
     assert watches.closed
     with watches.watching(claim()) as late, pytest.raises(ShuttingDown):
         late.check()
+
+
+def test_a_stop_ends_the_call_of_that_epoch_and_no_other():
+    watches = Watches(HandClock())
+    with watches.watching(claim(epoch=2)) as watched:
+        watches.stop((1, 1), CancelRequested())
+        watches.stop((2, 2), CancelRequested())
+        watched.check()
+        watches.stop((1, 2), CancelRequested())
+        with pytest.raises(CancelRequested):
+            watched.check()
+
+
+def test_a_stop_that_comes_before_the_watch_is_not_missed():
+    watches = Watches(HandClock())
+    watches.stop((1, 1), CancelRequested())
+    with watches.watching(claim()) as watched, pytest.raises(CancelRequested):
+        watched.check()
+    with watches.watching(claim(epoch=2)) as watched:
+        watched.check()
+
+
+def test_only_the_last_stops_for_others_are_remembered():
+    watches = Watches(HandClock())
+    for number in range(5000):
+        watches.stop((number, 1), CancelRequested())
+    assert len(watches._early) == 1000

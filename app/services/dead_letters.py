@@ -1,0 +1,95 @@
+"""Dead letters, for whoever looks after what failed."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from app.domain.analyses import Source
+from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
+from app.domain.errors import DeadLetterNotFound, LogDeleted, ProviderNotConfigured
+from app.domain.ports import UnitOfWork
+from app.services.routing import PREPARE_QUEUE, Routing
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeadLetterPage:
+    """Some of them, latest failure first. `next_before` goes into `DeadLetterFilter.before`; None on the last page."""
+
+    items: tuple[DeadLetter, ...]
+    next_before: tuple[datetime, int] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replayed:
+    """How many were sent again. `more`: the call's limit was reached, there may be others."""
+
+    count: int
+    more: bool
+
+
+class DeadLetters:
+    """List, look, replay, discard. Everything is of one project."""
+
+    def __init__(self, unit_of_work: UnitOfWork, routing: Routing, *, max_replays: int) -> None:
+        self._unit_of_work = unit_of_work
+        self._routing = routing
+        self._max_replays = max_replays
+
+    def list(self, wanted: DeadLetterFilter) -> DeadLetterPage:
+        """A page of them."""
+        with self._unit_of_work() as tx:
+            found = tx.dead_letters.list(wanted)
+        items = tuple(found[: wanted.limit])
+        more = len(found) > wanted.limit
+        return DeadLetterPage(items=items, next_before=(items[-1].failed_at, items[-1].id) if more else None)
+
+    def get(self, project_id: int, letter_id: int) -> Autopsy:
+        """One, with everything that was tried. Raises `DeadLetterNotFound`."""
+        with self._unit_of_work() as tx:
+            found = tx.dead_letters.get(project_id, letter_id)
+        if found is None:
+            raise DeadLetterNotFound
+        return found
+
+    def replay(self, project_id: int, letter_id: int) -> int:
+        """Send one again; its id. Raises `DeadLetterNotFound`, `LogDeleted`, `ProviderNotConfigured`."""
+        with self._unit_of_work() as tx:
+            found = tx.dead_letters.get(project_id, letter_id)
+            if found is None:
+                raise DeadLetterNotFound
+            route = self._routing.route(found.letter.source)
+            if not tx.analyses.retry(project_id, letter_id, route=route):
+                # unless somebody else was quicker
+                raise DeadLetterNotFound if tx.dead_letters.get(project_id, letter_id) is None else LogDeleted
+        log.info("analysis_replayed", analysis_id=letter_id, replays=found.letter.replays + 1)
+        return letter_id
+
+    def replay_all(self, wanted: DeadLetterFilter) -> Replayed:
+        """Send those again, oldest failure first, at most `wanted.limit` and never more than `limits.max_replays`.
+
+        What nobody on this server could answer stays dead, and so does what has lost its log.
+        """
+        limit = min(wanted.limit, self._max_replays)
+        with self._unit_of_work() as tx:
+            ids = tx.dead_letters.replay(replace(wanted, limit=limit), providers=self._answerers(), queue=PREPARE_QUEUE)
+        log.info("dead_letters_replayed", count=len(ids), limit=limit)
+        return Replayed(count=len(ids), more=len(ids) == limit)
+
+    def discard(self, project_id: int, letter_id: int) -> None:
+        """Show it no more; the analysis itself stays as it is. Raises `DeadLetterNotFound`."""
+        with self._unit_of_work() as tx:
+            if not tx.dead_letters.discard(project_id, letter_id):
+                raise DeadLetterNotFound
+        log.info("dead_letter_discarded", analysis_id=letter_id)
+
+    def _answerers(self) -> dict[Source, str]:
+        found = {}
+        for source in Source:
+            try:
+                found[source] = self._routing.route(source).provider
+            except ProviderNotConfigured:
+                continue
+        return found

@@ -1,0 +1,66 @@
+"""The cases: what is done to a site under load, and what more than the invariants must hold."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import crashes, faults
+from tests.chaos.arena import Arena
+from tests.chaos.failpoints import POISON
+from tests.chaos.sites import LEASE, Site
+from tests.chaos.ups import UpSite
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """`limit`: seconds that any recovery may take. The rest: what must have been seen, lest the case proved nothing."""
+
+    run: Callable[[Arena], None]
+    limit: float = 30.0
+    #: Callers may find nobody there.
+    away: bool = False
+    fenced: int = 0
+    refused: int = 0
+    #: No attempt may be lost: whoever was stopped handed its work back.
+    nothing_lost: bool = False
+    #: Part of a key -> the error that every such analysis must end with; no other one may fail.
+    fails: Mapping[str, str] = field(default_factory=dict)
+    #: A site of its own, from a directory and the model server's port; None: that of the other cases.
+    site: Callable[[Path, int], AbstractContextManager[Any]] | None = None
+
+
+def _few_attempts(directory: Path, model_port: int) -> Site:
+    return Site(directory, model_port, {"BIFROST_WORKER__MAX_ATTEMPTS": "3"})
+
+
+CASES: Mapping[str, Case] = {
+    "kill a prefork child": Case(run=faults.kill_a_child_of_prepare, limit=LEASE + 10),
+    "kill prepare": Case(run=faults.kill_prepare, limit=LEASE + 10),
+    "kill infer": Case(run=faults.kill_infer, limit=LEASE + 10),
+    "kill the dispatcher": Case(run=faults.kill_the_dispatcher, limit=10),
+    "kill web": Case(run=faults.kill_web, limit=15, away=True),
+    "freeze infer": Case(run=faults.freeze_infer, fenced=1),
+    "freeze prepare": Case(run=faults.freeze_prepare),
+    "restart Redis": Case(run=faults.restart_redis),
+    "flush Redis": Case(run=faults.flush_redis),
+    "Redis away": Case(run=faults.stop_redis, fails={faults.LATE: "deadline_exceeded"}),
+    "Redis in a black hole": Case(run=faults.black_hole_redis),
+    "crash PostgreSQL": Case(run=faults.restart_postgres, refused=1),
+    "PostgreSQL away": Case(run=faults.stop_postgres, refused=1),
+    "break connections": Case(run=faults.break_connections),
+    "slow network": Case(run=faults.slow_network),
+    "answers to COMMIT lost": Case(run=faults.lose_answers_to_commits),
+    "models hang": Case(run=faults.hanging_models),
+    "models fail": Case(run=faults.failing_models),
+    "models throttle": Case(run=faults.throttling_models),
+    "models cut streams": Case(run=faults.cut_streams),
+    "rolling restart": Case(run=faults.rolling_restart, nothing_lost=True),
+    "crash points of web": Case(run=crashes.crash_points_of_web, away=True),
+    "crash points of the dispatcher": Case(run=crashes.crash_points_of_the_dispatcher),
+    "crash points of workers": Case(run=crashes.crash_points_of_workers),
+    "everything": Case(run=crashes.everything, limit=60, away=True),
+    "poison": Case(run=faults.poison, limit=60, fails={POISON: "worker_lost"}, site=_few_attempts),
+    "kill the supervisor": Case(run=crashes.kill_the_supervisor, limit=LEASE + 10, away=True, site=UpSite),
+}
