@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import psycopg2
 
 from app.client import Client, SubmitOptions
 from app.client.answers import RemoteAnalysis
+from app.client.errors import ServerUnreachable
 from app.domain.diagnoses import Coverage
 from app.stack import Stack, Wishes
 
@@ -77,9 +78,13 @@ class Running:
     def finished(self, analysis_id: int, *, timeout: float = 30) -> RemoteAnalysis:
         """When it is. Looks more often than a polite client."""
         deadline = time.monotonic() + timeout
-        while not (found := self.client.get(analysis_id)).finished:
-            assert time.monotonic() < deadline, f"not finished within {timeout} s: {found.raw}"
+        found = None
+        while found is None or not found.finished:
+            assert time.monotonic() < deadline, f"not finished within {timeout} s: {found}"
             time.sleep(0.03)
+            # the web process itself may just be replaced
+            with suppress(ServerUnreachable):
+                found = self.client.get(analysis_id)
         return found
 
     def rows(self, statement: str, *values: object) -> list[tuple]:
