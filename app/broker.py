@@ -194,11 +194,3 @@ def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 def _list_of(queue: str, priority: Priority) -> str:
     step = _STEPS[priority]
     return f"{queue}{_STEP_MARK}{step}" if step else queue
-
-
-def _id_in(message: bytes) -> int | None:
-    """The analysis a message rings for; None when it is not one of ours."""
-    try:
-        return int(orjson.loads(base64.b64decode(orjson.loads(message)["body"]))[0][0])
-    except (ValueError, LookupError, TypeError):
-        return None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
-from celery.worker import WorkController
+from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer
 
 from worker import process
@@ -44,6 +44,12 @@ class Liveness(bootsteps.StartStopStep):
 
 class LivingConsumer(Consumer):
     """While the broker is away the loop stands still in here, and is well."""
+
+    def on_close(self) -> None:
+        """As the base class, which forgets what was fetched and not begun."""
+        waiting = tuple(one for one in state.reserved_requests if one not in state.active_requests)
+        process.drop(tuple(analysis_id for one in waiting for analysis_id in one.args))
+        super().on_close()
 
     def ensure_connected(self, conn: Any) -> Any:
         """As the base class; each look for the broker counts as a sign of life."""

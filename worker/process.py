@@ -29,6 +29,7 @@ _container: Container | None = None
 _settings: Settings | None = None
 _leaving: Leaving | None = None
 _ended = threading.Event()
+_fetched: tuple[int, ...] = ()
 
 
 def settings() -> Settings:
@@ -56,6 +57,12 @@ def name() -> str:
     return f"{_FAMILY}{os.getpid()}"
 
 
+def drop(analysis_ids: tuple[int, ...]) -> None:
+    """Celery closes its consumer, and forgets these: fetched and not begun. Whoever ends in order sends them back."""
+    global _fetched  # noqa: PLW0603 - one consumer per process
+    _fetched = analysis_ids
+
+
 def _cut() -> None:
     """Running model calls end and their analyses are handed back. Children go on with the logs they read."""
     with _lock:
@@ -66,7 +73,7 @@ def _cut() -> None:
 def _hand_back() -> None:
     """The grace period is over: whatever this worker still holds waits again; who goes on with it is fenced."""
     parts = _container or build(settings())
-    count = parts.execution.release(_FAMILY)
+    count = parts.execution.release(_FAMILY, fetched=_fetched)
     log.warning("worker_left_unfinished", handed_back=count)
 
 
@@ -91,6 +98,16 @@ def _starts(sender: WorkController, **_: object) -> None:  # noqa: ARG001 - Cele
     with closing(build(settings())) as parts:
         parts.execution.warm_up()
     mourn(lambda: build(settings()), _FAMILY)
+    # A child that SIGTERM kills before it could ignore it leaves Celery waiting for it until the grace period is over.
+    os.register_at_fork(before=_hold_sigterm, after_in_parent=_let_sigterm_come)
+
+
+def _hold_sigterm() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _let_sigterm_come() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 @signals.worker_process_init.connect
@@ -99,6 +116,7 @@ def _born(**_: object) -> None:
     # A service manager may tell the whole group. The main process decides when a child ends: it finishes its log first.
     # (A handler would be replaced by billiard's, which exits in the middle of whatever runs; this stays.)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _let_sigterm_come()
     # now, rather than while the first analysis waits
     container()
 

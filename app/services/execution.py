@@ -106,10 +106,16 @@ class Execution:
             elif is_dead(owner):
                 tx.claims.end_lease(analysis_id, owner)
 
-    def release(self, owner: str) -> int:
-        """Hand back what is still held by workers whose name begins so; how many. Raises `StorageUnavailable`."""
+    def release(self, owner: str, *, fetched: Iterable[int] = ()) -> int:
+        """Hand back what is still held by workers whose name begins so; how many. Raises `StorageUnavailable`.
+
+        `fetched`: whose messages they have; those not begun are rung for again.
+        """
         with self._unit_of_work() as tx:
-            return len(tx.claims.release(owner))
+            released = tx.claims.release(owner)
+            for analysis_id in fetched:
+                tx.dispatch.unring(analysis_id)
+        return len(released)
 
     def _run(
         self, analysis_id: int, stage: Stage, owner: str, work: Callable[[Claim, CallWatch], Conclusion | None]
