@@ -25,6 +25,8 @@ BACKOFF_CAP_SECONDS = 15.0
 STEADY_SECONDS = 3.0
 #: A child that lived this long has shown that it can: its next restart is quick again.
 SETTLED_SECONDS = 30.0
+#: So has one that ended in order after this long: somebody asked it to.
+ORDERLY_SECONDS = 1.0
 LARGEST_LOG_BYTES = 20 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
@@ -205,10 +207,11 @@ class Supervisor:
         if running.due is None and running.process.poll() is not None:
             _kill_group(running.process)
             lived = now - running.started
-            running.exits = 1 if lived > SETTLED_SECONDS else running.exits + 1
+            code = running.process.returncode
+            settled = lived > (ORDERLY_SECONDS if code == 0 else SETTLED_SECONDS)
+            running.exits = 1 if settled else running.exits + 1
             delay = min(BACKOFF_CAP_SECONDS, WATCH_SECONDS * 2 ** (running.exits - 1))
             running.due = now + delay
-            code = running.process.returncode
             log.warning("child_ended", child=running.child.name, exit_code=code, restart_in_seconds=delay)
         elif running.due is not None and now >= running.due:
             running.due = None

@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 
 import structlog
+from billiard import pool
 from celery import signals
 from celery.worker import WorkController
 
@@ -23,6 +24,10 @@ log = structlog.get_logger(__name__)
 
 #: One worker: its main process and the children forked from it. Two on machines of the same name are not mixed up.
 _FAMILY = f"{socket.gethostname()}:{secrets.token_hex(4)}:"
+
+#: How often a child that ends looks, every 0.1 s, whether its main process has seen its last result. Celery 5.7 may
+#: never do so in a shutdown, and results mean nothing to us.
+_LOOKS_FOR_RESULT = 5
 
 _lock = threading.Lock()
 _container: Container | None = None
@@ -117,6 +122,7 @@ def _born(**_: object) -> None:
     # (A handler would be replaced by billiard's, which exits in the middle of whatever runs; this stays.)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _let_sigterm_come()
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LOOKS_FOR_RESULT
     # now, rather than while the first analysis waits
     container()
 

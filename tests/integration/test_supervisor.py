@@ -17,6 +17,14 @@ from tests.support.waiting import until
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])}
 SLEEP = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+#: Ends in order when it is asked to, after some work.
+PATIENT = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+time.sleep(1.1)
+print("worked", flush=True)
+time.sleep(60)
+"""
 #: A child with a child of its own, like gunicorn's master and its workers.
 FAMILY = """
 import os, time
@@ -87,6 +95,14 @@ def test_a_child_that_keeps_dying_is_started_less_and_less_often(supervisor):
     until(lambda: supervisor.exits("it") >= 4)
     assert time.monotonic() - began > 0.1 + 0.2 + 0.4
     assert "no" in supervisor.last_lines("it")
+
+
+def test_a_child_that_somebody_asked_to_end_is_started_again_at_once(supervisor):
+    supervisor.start(child(PATIENT))
+    for ended in range(3):
+        until(lambda ended=ended: supervisor.log_path("it").read_text().count("worked") > ended)
+        os.kill(supervisor.pids()["it"], signal.SIGTERM)
+    assert supervisor.exits("it") == 1
 
 
 def test_stop_ends_every_child_and_does_not_start_them_again(supervisor):
