@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy import text
 
-from app.domain.analyses import Analysis, Claim, Conclusion, Failure, Stage, Status, Submission
+from app.domain.analyses import Analysis, Claim, Conclusion, Failure, Priority, Stage, Status, Submission
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, Severity
 from app.domain.errors import BifrostError, ProviderUnavailable
 from app.domain.logs import Line, PreparedLog
@@ -18,6 +18,7 @@ from app.settings import Database
 from app.storage.engine import make_engine
 from app.storage.unit_of_work import PostgresUnitOfWork
 
+NORMAL = int(Priority.NORMAL)
 PREPARE = Route(queue="prepare", provider="rules")
 OLLAMA = Route(queue="prepare", provider="ollama")
 UNAVAILABLE = Failure.of(ProviderUnavailable())
@@ -123,6 +124,34 @@ class Store:
         """The id of a new analysis; `route` and the fields of a submission may be given."""
         route = changes.pop("route", PREPARE)
         return self.add(self.submission(**changes), route=route).analysis_id
+
+    def flood(self, count: int, *, project: int | None = None, priority: int = NORMAL, waited: float = 0) -> None:
+        """Many waiting analyses in one statement."""
+        self.run(
+            """INSERT INTO analysis_results (project_id, source, log_content, log_bytes, log_hash, analysis_type,
+                   priority, language, request_hash, cache_key, queue, provider, run_at)
+               SELECT :project, 'rules', 'OOMKilled', 9, 'h', 'error', :priority, 'en', 'h', 'c', 'prepare', 'rules',
+                   now() - make_interval(secs => :waited)
+               FROM generate_series(1, :count)""",
+            project=project or self.project,
+            priority=int(priority),
+            waited=waited,
+            count=count,
+        )
+
+    def crowd(self) -> None:
+        """10,000 waiting, of 20 projects and all priorities, and as many that have ended."""
+        for project in [self.project, *(self.new_project(f"p{number}") for number in range(19))]:
+            for priority in Priority:
+                self.flood(125, project=project, priority=priority, waited=100)
+        self.run(
+            """INSERT INTO analysis_results (project_id, source, log_bytes, log_hash, analysis_type, priority, language,
+                   request_hash, cache_key, queue, status, finished_at)
+               SELECT :project, 'rules', 1, 'h', 'error', 1, 'en', 'h', 'c', 'prepare', 'completed', now()
+               FROM generate_series(1, 10000)""",
+            project=self.project,
+        )
+        self.run("ANALYZE analysis_results")
 
     def from_cache(self, *, ttl: float = 60, print_: Fingerprint | None = None, **changes) -> Accepted | None:
         submission = self.submission(**changes)

@@ -89,20 +89,10 @@ def test_messages_are_taken_back_by_their_ids_and_no_others(broker, client):
     assert broker.depth("prepare") == 10
 
 
-def flood(store, count: int) -> None:
-    store.run(
-        """INSERT INTO analysis_results (project_id, source, log_content, log_bytes, log_hash, analysis_type, priority,
-               language, request_hash, cache_key, queue, provider)
-           SELECT :project, 'rules', 'OOMKilled', 9, 'h', 'error', number % 4, 'en', 'h', 'c', 'prepare', 'rules'
-           FROM generate_series(1, :count) AS number""",
-        project=store.project,
-        count=count,
-    )
-
-
 def test_of_ten_thousand_queued_each_is_in_redis_once_and_no_more_than_a_window(store, redis_url, client, broker):
     """Two dispatchers ring and sweep as fast as they can, a worker takes what it finds; time passes in between."""
-    flood(store, 10_000)
+    for priority in Priority:
+        store.flood(2_500, priority=priority)
     brokers = [CeleryBroker(), CeleryBroker()]
     dispatchers = [Dispatching(store.unit_of_work, each, policy=POLICY) for each in brokers]
     taken: list[int] = []

@@ -19,21 +19,6 @@ def let_wait(store, analysis_id: int, seconds: float) -> None:
     store.set(analysis_id, f"run_at = run_at - interval '{seconds} seconds'")
 
 
-def flood(store, count: int, *, project: int | None = None, priority: int = NORMAL, waited: float = 0) -> None:
-    """Many waiting analyses in one statement."""
-    store.run(
-        """INSERT INTO analysis_results (project_id, source, log_content, log_bytes, log_hash, analysis_type, priority,
-               language, request_hash, cache_key, queue, provider, run_at)
-           SELECT :project, 'rules', 'OOMKilled', 9, 'h', 'error', :priority, 'en', 'h', 'c', 'prepare', 'rules',
-               now() - make_interval(secs => :waited)
-           FROM generate_series(1, :count)""",
-        project=project or store.project,
-        priority=int(priority),
-        waited=waited,
-        count=count,
-    )
-
-
 def bells(store, order: DueOrder = ORDER) -> list[Doorbell]:
     """All that one dispatcher rings for, look after look."""
     rung: list[Doorbell] = []
@@ -72,7 +57,7 @@ def test_nothing_starves_while_more_urgent_ones_never_end(store):
     """Ten critical ones arrive in each second, ten are worked on: the low one gets its turn after three agings."""
     low, waited = store.added(priority=LOW), 0
     while waited < 100:
-        flood(store, 10, priority=CRITICAL)
+        store.flood(10, priority=CRITICAL)
         if low in store.due(window=10, aging=20):
             break
         waited += 1
@@ -96,18 +81,18 @@ def test_a_mixed_crowd_is_rung_for_in_the_order_of_its_priorities(store):
 
 
 def test_projects_take_turns(store):
-    flood(store, 500)
+    store.flood(500)
     other = store.new_project("other")
-    flood(store, 5, project=other)
+    store.flood(5, project=other)
     projects = [project_of(store, bell.analysis_id) for bell in bells(store)]
     assert projects[:10] == [store.project, other] * 5
 
 
 def test_who_came_later_gets_the_places_that_become_free(store):
-    flood(store, 500)
+    store.flood(500)
     first = bells(store)
     other = store.new_project("other")
-    flood(store, 100, project=other)
+    store.flood(100, project=other)
     assert {project_of(store, bell.analysis_id) for bell in bells(store)} == {other}, "the part kept free"
     for bell in first[:20]:
         store.claimed(bell.analysis_id)
@@ -116,31 +101,31 @@ def test_who_came_later_gets_the_places_that_become_free(store):
 
 
 def test_no_project_fills_the_window_alone(store):
-    flood(store, 500)
+    store.flood(500)
     assert len(bells(store)) == 48
     assert bells(store) == []
     other = store.new_project("other")
-    flood(store, 500, project=other)
+    store.flood(500, project=other)
     assert len(bells(store)) == 16
     assert bells(store) == []
 
 
 def test_a_window_of_one_place_is_used(store):
-    flood(store, 3)
+    store.flood(3)
     assert len(bells(store, DueOrder(window=1, aging=60, share=0.5))) == 1
 
 
 def test_the_more_urgent_goes_first_whatever_its_project(store):
-    flood(store, 100)
+    store.flood(100)
     other = store.new_project("other")
-    flood(store, 10, project=other, priority=CRITICAL)
+    store.flood(10, project=other, priority=CRITICAL)
     assert [project_of(store, bell.analysis_id) for bell in bells(store)[:10]] == [other] * 10
 
 
 def test_of_many_projects_each_gets_its_turn(store):
     projects = [store.new_project(f"p{number}") for number in range(100)]
     for project in projects:
-        flood(store, 3, project=project)
+        store.flood(3, project=project)
     seen: Counter[int] = Counter()
     for _ in range(60):
         rung = [bell.analysis_id for bell in bells(store)]
@@ -152,7 +137,7 @@ def test_of_many_projects_each_gets_its_turn(store):
 
 
 def test_two_dispatchers_never_exceed_the_window_while_workers_take_what_they_find(store):
-    flood(store, 600)
+    store.flood(600)
     most = 0
     for _ in range(15):
         at_once(2, lambda _: store.due(window=40))
@@ -173,18 +158,7 @@ def test_a_small_log_may_share_a_message_and_a_large_one_not(store):
 
 @pytest.fixture
 def crowded(store):
-    """10,000 waiting, of 20 projects and all priorities, and as many that have ended."""
-    for project in [store.project, *(store.new_project(f"p{number}") for number in range(19))]:
-        for priority in Priority:
-            flood(store, 125, project=project, priority=priority, waited=100)
-    store.run(
-        """INSERT INTO analysis_results (project_id, source, log_bytes, log_hash, analysis_type, priority, language,
-               request_hash, cache_key, queue, status, finished_at)
-           SELECT :project, 'rules', 1, 'h', 'error', 1, 'en', 'h', 'c', 'prepare', 'completed', now()
-           FROM generate_series(1, 10000)""",
-        project=store.project,
-    )
-    store.run("ANALYZE analysis_results")
+    store.crowd()
     return store
 
 
