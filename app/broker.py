@@ -14,7 +14,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from app.domain.analyses import Priority
+from app.domain.analyses import ALONE_QUEUE, Priority
 from app.domain.errors import BrokerUnavailable
 from app.domain.ports import Doorbell, Health
 
@@ -41,7 +41,8 @@ celery.config_from_object("celeryconfig")
 TASKS: Mapping[str, str] = {"prepare": "bifrost.prepare", "infer": "bifrost.infer"}
 #: Queues of each kind of worker.
 QUEUES: Mapping[str, tuple[str, ...]] = {
-    "prepare": ("prepare",),
+    # its children take one message at a time, and the process that forks them none
+    "prepare": ("prepare", ALONE_QUEUE),
     "infer": ("infer.ollama", "infer.bedrock", "infer.openai_compatible"),
 }
 #: kombu keeps a list for each of these steps, and a worker empties them in this order.

@@ -113,7 +113,7 @@ def build(settings: Settings) -> Container:
             unit_of_work,
             broker,
             policy=_dispatch_policy(settings),
-            limit_of=Limits(guarded.guard, routing, guarded.limits).of,
+            limit_of=Limits(guarded.guard, routing, guarded.limits, alone=settings.dispatcher.alone).of,
         ),
         announcing=Announcing(
             unit_of_work,

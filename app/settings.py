@@ -152,6 +152,11 @@ class Dispatcher(Section):
     held_poll_seconds: Seconds = Field(
         0.2, description="Pause between two looks while analyses wait for a provider of limited concurrency."
     )
+    alone: int = Field(
+        1,
+        ge=1,
+        description="Model calls at a time that may kill their worker, each alone in a process of a `prepare` worker.",
+    )
     sweep_seconds: Seconds = Field(1.0, description="How often leases and deadlines are checked.")
     aging_seconds: Seconds = Field(
         60.0, description="Each time an analysis has waited this long, it counts as one priority more urgent."

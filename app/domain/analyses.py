@@ -28,6 +28,8 @@ class Status(StrEnum):
 
 
 TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+#: Where a model call waits whose worker died as often as it may: nothing runs beside it when it is made once more.
+ALONE_QUEUE = "infer.alone"
 #: A worker may claim an analysis in one of these.
 CLAIMABLE = frozenset({Status.QUEUED, Status.RETRYING})
 #: The table of allowed moves. Every write is a compare-and-set along one of them.

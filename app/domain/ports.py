@@ -307,7 +307,7 @@ class Dispatch(Protocol):
         """Queues with something waiting."""
 
     def expire_leases(self, *, max_attempts: int) -> Sequence[Swept]:
-        """Put back what died with its worker; fail what died too often."""
+        """Put back what died with its worker, a call for its last attempt alone; fail what died too often."""
 
     def expire_deadlines(self) -> Sequence[Swept]:
         """Fail what is late."""

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.domain.analyses import Claim
+from app.domain.analyses import ALONE_QUEUE, Claim
 from app.domain.errors import (
     AnswerMalformed,
     AnswerRefused,
@@ -115,14 +115,17 @@ class Guarding:
 class Limits:
     """How many analyses of a queue may run: as many as its provider takes calls, so that none occupies a worker."""
 
-    def __init__(self, guard: Guard, routing: Routing, limits: Mapping[str, int]) -> None:
-        """`limits`: name of a provider -> calls at a time, 0 for any number."""
+    def __init__(self, guard: Guard, routing: Routing, limits: Mapping[str, int], *, alone: int) -> None:
+        """`limits`: name of a provider -> calls at a time, 0 for any number. `alone`: of those that are made alone."""
         self._guard = guard
         self._behind = {infer_queue(name): found for name, found in routing.providers.items() if limits.get(name)}
         self._limits = limits
+        self._alone = alone
 
     def of(self, queue: str) -> int | None:
         """None: any number. A provider that rests is not asked, so its queue is let through to who comes next."""
+        if queue == ALONE_QUEUE:
+            return self._alone
         provider = self._behind.get(queue)
         if provider is None:
             return None

@@ -4,23 +4,29 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, TextClause, text
 
-from app.domain.analyses import Failure, Status
+from app.domain.analyses import ALONE_QUEUE, Failure, Status
 from app.domain.errors import DeadlineExceeded, WorkerLost
 from app.domain.ports import Doorbell, DueOrder, QueueDepth, Swept
 from app.storage import codecs, ringing, single_flight
 from app.storage.endings import CONSEQUENCES
 
 #: A worker that died or froze: its analysis waits again, ends as cancelled if that was asked for, or fails when its
-#: attempts are used up (a poison job must not circulate).
+#: attempts are used up (a poison job must not circulate). A call that died among others is never failed for it: any of
+#: them may have killed their process. It is made alone for the last time, and then whoever dies has killed itself.
 _EXPIRE_LEASES = text(f"""
     WITH dead AS (
         SELECT id, epoch, CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
-                WHEN attempt >= :max_attempts THEN 'failed' ELSE 'queued' END AS next
+                WHEN stage = 'infer' AND queue <> :alone THEN 'queued'
+                WHEN attempt >= CAST(:max_attempts AS integer) THEN 'failed' ELSE 'queued' END AS next,
+            stage = 'infer' AND attempt >= CAST(:max_attempts AS integer) - 1 AS suspect
         FROM analysis_results WHERE status = 'running' AND lease_until < now()
         ORDER BY lease_until LIMIT 500 FOR UPDATE SKIP LOCKED
     ), moved AS (
         UPDATE analysis_results r SET status = dead.next, lease_owner = NULL, lease_until = NULL, rung_at = NULL,
             rings = 0, run_at = now(),
+            queue = CASE WHEN dead.next = 'queued' AND dead.suspect THEN :alone ELSE queue END,
+            attempt = CASE WHEN dead.next = 'queued' THEN least(attempt, CAST(:max_attempts AS integer) - 1)
+                ELSE attempt END,
             error = CASE WHEN dead.next = 'failed' THEN CAST(:error AS jsonb) ELSE error END,
             finished_at = CASE WHEN dead.next = 'queued' THEN NULL ELSE now() END,
             duration_seconds = CASE WHEN dead.next = 'queued' THEN NULL
@@ -92,9 +98,9 @@ class PostgresDispatch:
         return ringing.queues(self._connection)
 
     def expire_leases(self, *, max_attempts: int) -> Sequence[Swept]:
-        """Put back what died with its worker; fail what died too often."""
+        """Put back what died with its worker, a call for its last attempt alone; fail what died too often."""
         error = codecs.FAILURE.dump(Failure.of(WorkerLost()))
-        return self._swept(_EXPIRE_LEASES, {"max_attempts": max_attempts, "error": error})
+        return self._swept(_EXPIRE_LEASES, {"max_attempts": max_attempts, "alone": ALONE_QUEUE, "error": error})
 
     def expire_deadlines(self) -> Sequence[Swept]:
         """Fail what is late."""

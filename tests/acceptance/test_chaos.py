@@ -11,13 +11,14 @@ from tests.chaos.cases import Case
 from tests.chaos.runs import run_case
 from tests.chaos.sites import LEASE, Site, wait_gone
 from tests.support.model_server import ModelServer
+from tests.support.receivers import Receiver
 
 pytestmark = pytest.mark.acceptance
 CASES = {
     "freeze infer": Case(run=partial(faults.freeze, kind="infer", seconds=LEASE + 1)),
-    "Redis away": Case(run=partial(faults.stop_redis, seconds=3), fails={faults.LATE: "deadline_exceeded"}),
-    "PostgreSQL away": Case(run=partial(faults.stop_postgres, seconds=4), refused=1),
-    "answers to COMMIT lost": Case(run=partial(faults.lose_answers_to_commits, times=3)),
+    "Redis away": Case(run=partial(faults.stop_redis, seconds=2), fails={faults.LATE: "deadline_exceeded"}),
+    "PostgreSQL away": Case(run=partial(faults.stop_postgres, seconds=3), refused=1),
+    "answers to writes lost": Case(run=partial(faults.lose_answers, rounds=1)),
     "crash points": Case(
         run=lambda arena: crashes.die_at(
             arena,
@@ -38,6 +39,12 @@ def models() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
 def site(models, tmp_path_factory) -> Iterator[Site]:
     with Site(tmp_path_factory.mktemp("chaos"), urlsplit(models.url).port) as made:
         yield made
@@ -45,6 +52,6 @@ def site(models, tmp_path_factory) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_was_accepted_ends_once(site, models, name):
-    outcome = run_case(name, CASES[name], site, models, seed=1)
+def test_what_was_accepted_ends_once_and_is_told(site, models, receiver, name):
+    outcome = run_case(name, CASES[name], site, (models, receiver), seed=1)
     assert outcome.broken == []

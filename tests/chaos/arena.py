@@ -14,6 +14,7 @@ from tests.chaos.measures import Fault, now
 from tests.chaos.sites import Site, connect
 from tests.support.model_behaviors import Behavior, answer
 from tests.support.model_server import ModelServer
+from tests.support.receivers import Receiver
 
 _RECOVERED = """
     SELECT NOT EXISTS (SELECT FROM analysis_results
@@ -36,6 +37,7 @@ class Arena:
     name: str
     site: Site
     models: ModelServer
+    receiver: Receiver
     load: Load
     chance: random.Random
     #: How long each log was when the case began.
@@ -43,11 +45,22 @@ class Arena:
     faults: list[Fault] = field(default_factory=list)
 
     @contextmanager
-    def fault(self, what: str) -> Iterator[None]:
-        """The block does it, and undoes it."""
+    def fault(self, what: str, *, undo: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """The block does it; `undo` makes it good again, whatever becomes of the block."""
         began = now()
-        yield
-        self.faults.append(Fault(what=what, began=began, ended=now()))
+        try:
+            yield
+        finally:
+            undo()
+            self.faults.append(Fault(what=what, began=began, ended=now()))
+
+    def for_a_while(self, seconds: float, do: Callable[[], object], undo: Callable[[], object]) -> None:
+        """Done, and undone whatever happens meanwhile."""
+        try:
+            do()
+            time.sleep(seconds)
+        finally:
+            undo()
 
     def at_random(self, low: float = 0.3, high: float = 1.5) -> None:
         """Let the load go on for a while."""

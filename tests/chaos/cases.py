@@ -9,7 +9,7 @@ from typing import Any
 from tests.chaos import crashes, faults
 from tests.chaos.arena import Arena
 from tests.chaos.failpoints import POISON
-from tests.chaos.sites import LEASE, Site
+from tests.chaos.sites import GUARDED, LEASE, Site
 from tests.chaos.ups import UpSite
 
 
@@ -23,6 +23,8 @@ class Case:
     away: bool = False
     fenced: int = 0
     refused: int = 0
+    #: A provider must have been left in peace.
+    breaks: bool = False
     #: No attempt may be lost: whoever was stopped handed its work back.
     nothing_lost: bool = False
     #: Part of a key -> the error that every such analysis must end with; no other one may fail.
@@ -33,6 +35,10 @@ class Case:
 
 def _few_attempts(directory: Path, model_port: int) -> Site:
     return Site(directory, model_port, {"BIFROST_WORKER__MAX_ATTEMPTS": "3"})
+
+
+def _guarded(directory: Path, model_port: int) -> Site:
+    return Site(directory, model_port, GUARDED)
 
 
 CASES: Mapping[str, Case] = {
@@ -51,16 +57,19 @@ CASES: Mapping[str, Case] = {
     "PostgreSQL away": Case(run=faults.stop_postgres, refused=1),
     "break connections": Case(run=faults.break_connections),
     "slow network": Case(run=faults.slow_network),
-    "answers to COMMIT lost": Case(run=faults.lose_answers_to_commits),
+    "answers to writes lost": Case(run=faults.lose_answers),
     "models hang": Case(run=faults.hanging_models),
     "models fail": Case(run=faults.failing_models),
+    "models fail, with breakers": Case(run=faults.failing_models, breaks=True, site=_guarded),
     "models throttle": Case(run=faults.throttling_models),
     "models cut streams": Case(run=faults.cut_streams),
+    "receivers fail": Case(run=faults.failing_receiver),
     "rolling restart": Case(run=faults.rolling_restart, nothing_lost=True),
     "crash points of web": Case(run=crashes.crash_points_of_web, away=True),
     "crash points of the dispatcher": Case(run=crashes.crash_points_of_the_dispatcher),
     "crash points of workers": Case(run=crashes.crash_points_of_workers),
     "everything": Case(run=crashes.everything, limit=60, away=True),
+    "everything, with breakers": Case(run=crashes.everything, limit=60, away=True, site=_guarded),
     "poison": Case(run=faults.poison, limit=60, fails={POISON: "worker_lost"}, site=_few_attempts),
     "kill the supervisor": Case(run=crashes.kill_the_supervisor, limit=LEASE + 10, away=True, site=UpSite),
 }

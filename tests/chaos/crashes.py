@@ -4,9 +4,11 @@ import os
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 
 from tests.chaos.arena import Arena
-from tests.chaos.faults import TROUBLES, kill
+from tests.chaos.events import missing
+from tests.chaos.faults import LAST_WORDS, TROUBLES, kill
 from tests.support.proxy import Mode
 from tests.support.waiting import until
 
@@ -18,6 +20,7 @@ def die_at(arena: Arena, *points: str) -> None:
         for point in points:
             arena.site.points.arm(point)
         until(lambda: not any(map(arena.site.points.armed, points)), what=f"somebody dying at {points}")
+        arena.models_answer()
     arena.recover()
 
 
@@ -31,6 +34,9 @@ def crash_points_of_the_dispatcher(arena: Arena) -> None:
         die_at(arena, point)
     # a worker dies, and then who notices, and who notices after that
     die_at(arena, "provider.complete.before", "dispatch.expire_leases.executed", "dispatch.expire_leases.committed")
+    # claimed and not told; told, and not marked as told; marked, and nobody knows
+    for point in ("outbox.claim.committed", "outbox.published.before", "outbox.published.executed"):
+        die_at(arena, point)
 
 
 def crash_points_of_workers(arena: Arena) -> None:
@@ -47,46 +53,45 @@ def everything(arena: Arena, seconds: float = 30) -> None:
 
     def freeze() -> None:
         kind = arena.chance.choice(("infer", "prepare", "dispatcher"))
-        site.signal(kind, signal.SIGSTOP)
-        time.sleep(arena.chance.uniform(0.5, 5))
-        site.signal(kind, signal.SIGCONT)
+        stop, go_on = (partial(site.signal, kind, number) for number in (signal.SIGSTOP, signal.SIGCONT))
+        arena.for_a_while(arena.chance.uniform(0.5, 5), stop, go_on)
 
     def black_hole() -> None:
-        site.redis.mode = Mode.BLACK_HOLE
-        time.sleep(arena.chance.uniform(1, 4))
-        site.redis.mode = Mode.PASS
+        arena.for_a_while(
+            arena.chance.uniform(1, 4), lambda: setattr(site.redis, "mode", Mode.BLACK_HOLE), site.let_pass
+        )
 
     def postgres_away() -> None:
-        site.stop_postgres()
-        time.sleep(arena.chance.uniform(0.5, 3))
-        site.start_postgres()
+        arena.for_a_while(arena.chance.uniform(0.5, 3), site.stop_postgres, site.start_postgres)
 
     def redis_away() -> None:
-        site.stop_redis()
-        time.sleep(arena.chance.uniform(0.5, 3))
-        site.start_redis()
+        arena.for_a_while(arena.chance.uniform(0.5, 3), site.stop_redis, site.start_redis)
 
     deeds = [
         *(lambda kind=kind: kill(arena, site.pids(kind)) for kind in ("infer", "prepare", "dispatcher", "web")),
         *(lambda kind=kind: kill(arena, site.children(kind)) for kind in ("prepare", "web")),
         *(lambda proxy=proxy: proxy.reset() for proxy in (site.postgres, site.redis, site.provider)),
-        *(lambda pids=pids: _terminate(pids) for pids in ([*site.pids("infer")], [*site.pids("prepare")])),
+        *(lambda kind=kind: _terminate(site.pids(kind)) for kind in ("infer", "prepare")),
         site.flush_redis,
         site.crash_postgres,
-        lambda: site.postgres.cut_after(b"COMMIT\x00", 2),
+        *(lambda words=words: site.postgres.cut_after(words, 2) for words in LAST_WORDS.values()),
         freeze,
         black_hole,
         postgres_away,
         redis_away,
     ]
     arena.models_do({play: 6 if name == "answer" else 1 for name, play in TROUBLES.items()})
-    with arena.fault("everything"):
+
+    def enough() -> None:
+        arena.models_answer()
+        site.postgres.cut_after(b"", 0)
+        site.wait_ready()
+
+    with arena.fault("everything", undo=enough), missing(arena.receiver, 0.2, arena.chance):
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             arena.chance.choice(deeds)()
             arena.at_random(0.2, 1.5)
-        arena.models_answer()
-        site.wait_ready()
     arena.recover()
 
 

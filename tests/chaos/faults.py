@@ -7,13 +7,28 @@ from contextlib import suppress
 
 import requests
 
+from app.storage import claims, direct
 from tests.chaos.arena import Arena
+from tests.chaos.events import missing
 from tests.chaos.failpoints import POISON
 from tests.chaos.sites import LEASE
 from tests.support.model_behaviors import answer, error, hang, hang_inside, reset, throttle, truncated
 from tests.support.proxy import Mode
 from tests.support.waiting import until
 
+#: What is sent before an answer is lost: of a transaction, and of the steps that are one prepared statement each.
+LAST_WORDS = {
+    "COMMIT": b"COMMIT\x00",
+    **{
+        name: f"EXECUTE {direct._made(statement).name}".encode()
+        for name, statement in {
+            "claims": claims._CLAIM,
+            "preparations": claims._HAND_ON,
+            "conclusions by rules": claims._CONCLUDE,
+            "conclusions by models": claims._CONCLUDE_LEADER,
+        }.items()
+    },
+}
 #: The service of an analysis whose deadline passes.
 LATE = "too-late"
 
@@ -49,12 +64,9 @@ def kill_web(arena: Arena) -> None:
 
 def freeze(arena: Arena, kind: str, seconds: float) -> None:
     arena.at_random(1, 2)
-    with arena.fault(f"{kind} frozen for {seconds} s"):
+    with arena.fault(f"{kind} frozen for {seconds} s", undo=lambda: arena.site.signal(kind, signal.SIGCONT)):
         arena.site.signal(kind, signal.SIGSTOP)
-        try:
-            time.sleep(seconds)
-        finally:
-            arena.site.signal(kind, signal.SIGCONT)
+        time.sleep(seconds)
     arena.recover()
 
 
@@ -88,23 +100,21 @@ def flush_redis(arena: Arena) -> None:
 
 def stop_redis(arena: Arena, seconds: float = 20) -> None:
     arena.at_random()
-    with arena.fault(f"Redis away for {seconds:g} s"):
+    with arena.fault(f"Redis away for {seconds:g} s", undo=arena.site.start_redis):
         arena.site.stop_redis()
         ends = time.monotonic() + seconds
         # deadlines do not wait for a broker
         submit(arena, LATE, source="rules", deadline_seconds=0.5)
         until(lambda: not arena.open(LATE), timeout=10, what="the end of what is late")
         time.sleep(max(0.0, ends - time.monotonic()))
-        arena.site.start_redis()
     arena.recover()
 
 
 def black_hole_redis(arena: Arena, seconds: float = 12) -> None:
     arena.at_random()
-    with arena.fault(f"Redis in a black hole for {seconds:g} s"):
+    with arena.fault(f"Redis in a black hole for {seconds:g} s", undo=arena.site.let_pass):
         arena.site.redis.mode = Mode.BLACK_HOLE
         time.sleep(seconds)
-        arena.site.redis.mode = Mode.PASS
     arena.recover()
 
 
@@ -114,10 +124,9 @@ def restart_postgres(arena: Arena) -> None:
 
 def stop_postgres(arena: Arena, seconds: float = 20) -> None:
     arena.at_random()
-    with arena.fault(f"PostgreSQL away for {seconds:g} s"):
+    with arena.fault(f"PostgreSQL away for {seconds:g} s", undo=arena.site.start_postgres):
         arena.site.stop_postgres()
         time.sleep(seconds)
-        arena.site.start_postgres()
     arena.recover()
 
 
@@ -128,32 +137,29 @@ def break_connections(arena: Arena) -> None:
 
 
 def slow_network(arena: Arena) -> None:
-    with arena.fault("30 ms more to PostgreSQL and Redis"):
+    with arena.fault("30 ms more to PostgreSQL and Redis", undo=arena.site.let_pass):
         for proxy in (arena.site.postgres, arena.site.redis):
             proxy.latency, proxy.mode = 0.03, Mode.LATENCY
         time.sleep(4)
-        for proxy in (arena.site.postgres, arena.site.redis):
-            proxy.mode = Mode.PASS
     arena.recover()
 
 
-def lose_answers_to_commits(arena: Arena, times: int = 6) -> None:
-    for _ in range(times):
-        arena.at_random(0.1, 0.5)
-        with arena.fault("the answers to three COMMITs lost"):
-            arena.site.postgres.cut_after(b"COMMIT\x00", 3)
-            deadline = time.monotonic() + 5
-            while arena.site.postgres.cuts_left and time.monotonic() < deadline:
-                time.sleep(0.02)
+def lose_answers(arena: Arena, rounds: int = 2) -> None:
+    """What was done is not known to who did it."""
+    for what, words in LAST_WORDS.items():
+        for _ in range(rounds):
+            arena.at_random(0.1, 0.5)
+            with arena.fault(f"the answers to two {what} lost", undo=lambda: arena.site.postgres.cut_after(b"", 0)):
+                arena.site.postgres.cut_after(words, 2)
+                until(lambda: not arena.site.postgres.cuts_left, timeout=20, what=f"two {what} without an answer")
     arena.recover()
 
 
 def _trouble(arena: Arena, what: str, seconds: float = 5.0, **weights: int) -> None:
     """The model server does this for a while."""
-    with arena.fault(what):
+    with arena.fault(what, undo=arena.models_answer):
         arena.models_do({TROUBLES[name]: weight for name, weight in weights.items()})
         time.sleep(seconds)
-        arena.models_answer()
     arena.recover()
 
 
@@ -205,11 +211,20 @@ def rolling_restart(arena: Arena) -> None:
 
 
 def poison(arena: Arena) -> None:
-    """Analyses that kill the process that asks a model about them."""
+    """Analyses that kill the process that asks a model about them: two at once, and one while the others still do."""
     arena.at_random()
-    with arena.fault("two analyses that kill their worker"):
-        for number in range(2):
+    with arena.fault("three analyses that kill their worker"):
+        for number, pause in enumerate((0, 4, 0)):
             submit(arena, f"{POISON}-{number}", source="local")
+            time.sleep(arena.chance.uniform(0, pause))
+    arena.recover()
+
+
+def failing_receiver(arena: Arena, seconds: float = 4.0) -> None:
+    """Who wants to be told refuses, hangs up, and says nothing at all."""
+    arena.at_random()
+    with arena.fault("the receiver fails"), missing(arena.receiver, 0.7, arena.chance):
+        time.sleep(seconds)
     arena.recover()
 
 

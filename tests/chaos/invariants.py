@@ -69,6 +69,8 @@ class Verdict:
     lost: int = 0
     stuck: int = 0
     doubled: int = 0
+    #: Ends that nobody was told of who wanted to be.
+    missing: int = 0
     #: Model calls, and attempts that a dead or frozen worker lost.
     calls: int = 0
     lost_attempts: int = 0

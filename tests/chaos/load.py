@@ -60,13 +60,13 @@ class Ledger:
 class Load:
     """`with Load(url, key, seed) as load: …`: callers are at work while the block runs. `load.ledger` stays."""
 
-    def __init__(self, url: str, api_key: str, seed: str, *, pause: float = 0.5, priorities: bool = True) -> None:
+    def __init__(self, url: str, api_key: str, seed: str, *, webhook: str, pause: float = 0.5) -> None:
         self.ledger = Ledger()
         self._url = f"{url}/api/v1/analyses"
         self._headers = {"X-API-Key": api_key}
         self._seed = seed
         self._pause = pause
-        self._priorities = priorities
+        self._webhook = webhook
         #: While set, callers do not pause.
         self.hurry = threading.Event()
         self._ended = threading.Event()
@@ -122,14 +122,15 @@ class Load:
                 self._look_after(session, open_)
 
     def _body(self, chance: random.Random, name: str) -> dict:
-        body = {
+        body: dict[str, object] = {
             "log_content": f"{chance.choice(LOGS)}2026-03-01T11:00:00Z ERROR request {name} failed\n",
             "source": chance.choice(SOURCES),
             "service_name": name,
             "cache": "off",
+            "priority": chance.choice(("LOW", "NORMAL", "NORMAL", "HIGH", "CRITICAL")),
         }
-        if self._priorities:
-            body["priority"] = chance.choice(("LOW", "NORMAL", "NORMAL", "HIGH", "CRITICAL"))
+        if chance.random() < 0.3:
+            body["webhook_url"] = self._webhook
         return body
 
     def _submit_again(self, session: requests.Session, body: dict, key: str, found: int) -> None:

@@ -35,15 +35,16 @@ class Outcome:
     """One line of the table. Seconds."""
 
     case: str
-    jobs: int
-    lost: int
-    stuck: int
-    doubled: int
-    failed: int
-    lost_attempts: int
-    fenced: int
-    refused: int
-    slowest: float
+    jobs: int = 0
+    lost: int = 0
+    stuck: int = 0
+    doubled: int = 0
+    missing: int = 0
+    failed: int = 0
+    lost_attempts: int = 0
+    fenced: int = 0
+    refused: int = 0
+    slowest: float = 0.0
     #: For each fault: until the first analysis submitted after it was completed, until all submitted before had ended.
     new: list[float] = field(default_factory=list)
     old: list[float] = field(default_factory=list)
@@ -69,9 +70,11 @@ def recoveries(rows: Sequence[Ended], faults: Sequence[Fault]) -> tuple[list[flo
 
 
 HEAD = (
-    "case", "jobs", "lost", "stuck", "doubled", "failed", "attempts lost", "writes fenced", "503s", "slowest answer",
-    "recovered: new p50 / max", "recovered: all p50 / max",
+    "case", "jobs", "lost", "stuck", "doubled", "events missing", "failed", "attempts lost", "writes fenced", "503s",
+    "slowest answer", "recovered: new p50 / max", "recovered: all p50 / max",
 )  # fmt: skip
+#: The counts among them, by their names in `Outcome`.
+COUNTED = ("jobs", "lost", "stuck", "doubled", "missing", "failed", "lost_attempts", "fenced", "refused")
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -81,13 +84,17 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def _cells(one: Outcome) -> tuple[str, ...]:
-    counts = (one.jobs, one.lost, one.stuck, one.doubled, one.failed, one.lost_attempts, one.fenced, one.refused)
-    return (one.case, *map(str, counts), _seconds(one.slowest), _spread(one.new), _spread(one.old))
+    return (
+        one.case,
+        *(str(getattr(one, name)) for name in COUNTED),
+        _seconds(one.slowest),
+        _spread(one.new),
+        _spread(one.old),
+    )
 
 
 def _total(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    names = ("jobs", "lost", "stuck", "doubled", "failed", "lost_attempts", "fenced", "refused")
-    sums = tuple(f"**{sum(getattr(one, name) for one in outcomes):,}**" for name in names)
+    sums = tuple(f"**{sum(getattr(one, name) for one in outcomes):,}**" for name in COUNTED)
     return ("**all**", *sums, _seconds(max((one.slowest for one in outcomes), default=0)), "", "")
 
 

@@ -7,39 +7,60 @@ from collections import Counter
 
 from tests.chaos.arena import FENCED, Arena
 from tests.chaos.cases import Case
-from tests.chaos.invariants import Verdict, check, check_answers, count_in_logs, sizes, wait_ended
+from tests.chaos.events import check_events, wait_published
+from tests.chaos.invariants import (
+    Verdict,
+    check,
+    check_answers,
+    count_in_logs,
+    sizes,
+    wait_ended,
+)
 from tests.chaos.load import Load
 from tests.chaos.measures import Outcome, recoveries
 from tests.chaos.sites import Site
 from tests.support.model_server import ModelServer
+from tests.support.receivers import Receiver
 
+#: Who is outside: the models, and somebody who wants to be told.
+Outside = tuple[ModelServer, Receiver]
 #: Seconds that everything may take to end when the load is over.
 DRAIN_SECONDS = 60.0
 MISTAKE = '"analysis_crashed"'
+BROKE = '"breaker_opened"'
 
 
-def run_case(name: str, case: Case, site: Site, models: ModelServer, seed: int) -> Outcome:
+def run_case(name: str, case: Case, site: Site, outside: Outside, seed: int) -> Outcome:
     """Load, faults, quiet, verdict."""
     prefix = f"{re.sub(r'[^a-z]+', '_', name.lower())}-{seed}-{time.time_ns() // 1_000_000 % 1_000_000}"
     site.wait_ready()
-    logged, asked, began = sizes(site.logs), len(models.requests), time.monotonic()
+    models, receiver = outside
+    logged, asked, told, began = sizes(site.logs), len(models.requests), len(receiver.received), time.monotonic()
     missed: list[str] = []
-    with Load(site.url, site.api_key, prefix) as load:
+    with Load(site.url, site.api_key, prefix, webhook=receiver.url) as load:
         arena = Arena(
-            logged=logged, name=prefix, site=site, models=models, load=load, chance=random.Random(f"{name}-{seed}")
+            logged=logged,
+            name=prefix,
+            site=site,
+            models=models,
+            receiver=receiver,
+            load=load,
+            chance=random.Random(f"{name}-{seed}"),
         )
         arena.models_answer()
         arena.at_random(0.5, 1.0)
         try:
             case.run(arena)
-        except AssertionError as error:
-            missed.append(str(error))
+        except Exception as error:  # noqa: BLE001 - told in the verdict; the other cases go on
+            missed.append(f"{type(error).__name__}: {error}")
         finally:
             site.points.disarm()
             arena.models_answer()
     wait_ended(site.database_url, prefix, timeout=DRAIN_SECONDS)
+    wait_published(site.database_url, prefix, timeout=DRAIN_SECONDS)
     verdict = check(site.database_url, prefix, load.ledger, models.requests[asked:])
-    counts = count_in_logs(site.logs, logged, (FENCED, MISTAKE))
+    check_events(verdict, receiver.received[told:])
+    counts = count_in_logs(site.logs, logged, (FENCED, MISTAKE, BROKE))
     outcome = _outcome(name, verdict, arena, counts)
     outcome.broken += missed
     outcome.broken += check_answers(load.ledger, may_be_away=case.away)
@@ -57,6 +78,7 @@ def _outcome(name: str, verdict: Verdict, arena: Arena, counts: Counter[str]) ->
         lost=verdict.lost,
         stuck=verdict.stuck,
         doubled=verdict.doubled,
+        missing=verdict.missing,
         failed=sum(row.status == "failed" for row in verdict.rows),
         lost_attempts=verdict.lost_attempts,
         fenced=counts[FENCED],
@@ -77,6 +99,7 @@ def _demands(case: Case, verdict: Verdict, outcome: Outcome, counts: Counter[str
     demands = {
         f"recovery took {outcome.worst:.1f} s, more than {case.limit:g} s": outcome.worst > case.limit,
         f"fewer than {case.fenced} writes of a zombie were refused": outcome.fenced < case.fenced,
+        "no breaker opened": case.breaks and not counts[BROKE],
         f"fewer than {case.refused} answers were 503": outcome.refused < case.refused,
         f"{outcome.lost_attempts} attempts were lost": case.nothing_lost and outcome.lost_attempts > 0,
         f"{len(innocent)} failed: {dict(list(innocent.items())[:5])}": bool(innocent),

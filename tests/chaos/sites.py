@@ -19,7 +19,8 @@ from app.embedded.servers import free_port
 from app.embedded.valkey import Valkey
 from app.supervisor import Child, Supervisor
 from tests.chaos.failpoints import Points
-from tests.support.proxy import Proxy
+from tests.support.proxy import Mode, Proxy
+from tests.support.receivers import SECRET
 from tests.support.stacks import environ, processes, providers_at
 from tests.support.waiting import until
 
@@ -33,7 +34,18 @@ SETTINGS = {
     "BIFROST_WORKER__MAX_THROTTLES": "50",
     "BIFROST_WORKER__INFER_THREADS": "60",
     "BIFROST_WEB__WORKERS": "2",
+    # every call really happens; `GUARDED` is the other way round
+    "BIFROST_GUARDS__FAILURES": "0",
+    "BIFROST_OLLAMA__CONCURRENCY": "0",
+    "BIFROST_WEBHOOKS__SECRET": SECRET,
+    "BIFROST_WEBHOOKS__ALLOWED_HOSTS": "127.0.0.1",
+    "BIFROST_WEBHOOKS__SCHEDULE": ",".join(["0.3"] * 10 + ["1"] * 20),
+    "BIFROST_WEBHOOKS__TIMEOUT": "2",
+    "BIFROST_OUTBOX__LEASE_SECONDS": "3",
+    "BIFROST_OUTBOX__POLL_SECONDS": "0.1",
 }
+#: As users have it: breakers, and a limit (with room for the load) that whoever dies must not use up for long.
+GUARDED = {"BIFROST_GUARDS__FAILURES": "5", "BIFROST_OLLAMA__CONCURRENCY": "20"}
 #: Kind of process -> its command.
 COMMANDS = {
     "web": ("serve",),
@@ -135,7 +147,8 @@ class Site:
     def crash_postgres(self) -> None:
         """As `pg_ctl -m immediate`: it recovers from its log when the supervisor starts it again."""
         for pid in self.pids("postgres"):
-            os.kill(pid, signal.SIGQUIT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT)
 
     def start_redis(self) -> None:
         self._redis.start(self.supervisor)
@@ -147,6 +160,11 @@ class Site:
     def flush_redis(self) -> None:
         with suppress(redis.RedisError), redis.Redis.from_url(self._redis.url, socket_timeout=3) as client:
             client.flushall()
+
+    def let_pass(self) -> None:
+        """The network is as it should be."""
+        for proxy in (self.postgres, self.redis, self.provider):
+            proxy.mode = Mode.PASS
 
     # -- looking
 

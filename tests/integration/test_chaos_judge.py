@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.chaos.events import check_events
 from tests.chaos.invariants import check, check_answers
 from tests.chaos.load import Accepted, Answer, Ledger
 from tests.support.stores import OLLAMA
@@ -87,6 +88,46 @@ def test_a_running_row_with_a_dead_lease_is_noticed(store, answered):
     store.claimed(analysis_id := store.added(idempotency_key="another case"))
     store.set(analysis_id, "lease_until = now() - interval '1 minute'")
     assert any("dead lease" in what for what in judge(store, ledger(answered)))
+
+
+def told(analysis_id: int, event: str = "event-1", kind: str = "analysis.completed") -> SimpleNamespace:
+    return SimpleNamespace(event_id=event, event={"id": analysis_id, "type": kind})
+
+
+def heard(store, analysis_id: int, *received: SimpleNamespace) -> tuple[int, int]:
+    """Ends that nobody was told of, and complaints, when somebody wants to be told."""
+    store.run("ALTER TABLE analysis_results DISABLE TRIGGER ended_is_ended")
+    store.set(analysis_id, "callback = '{}'")
+    verdict = check(store.url, CASE, Ledger(), [])
+    verdict.broken.clear()
+    check_events(verdict, received)
+    return verdict.missing, len(verdict.broken)
+
+
+def test_an_event_may_come_twice_under_its_id(store, answered):
+    assert heard(store, answered, told(answered), told(answered)) == (0, 0)
+
+
+def test_an_end_that_nobody_was_told_of_is_noticed(store, answered):
+    assert heard(store, answered) == (1, 1)
+
+
+def test_an_end_that_was_told_under_two_ids_is_noticed(store, answered):
+    assert heard(store, answered, told(answered), told(answered, "event-2")) == (0, 1)
+
+
+def test_an_end_that_is_another_one_than_was_told_is_noticed(store, answered):
+    assert heard(store, answered, told(answered, kind="analysis.failed")) == (0, 1)
+
+
+def test_an_id_that_told_of_two_analyses_is_noticed(store, answered):
+    assert heard(store, answered, told(answered), told(answered + 1)) == (0, 1)
+
+
+def test_who_did_not_ask_and_was_told_is_noticed(store, answered):
+    verdict = check(store.url, CASE, Ledger(), [])
+    check_events(verdict, [told(answered)])
+    assert len(verdict.broken) == 1
 
 
 BAD_ANSWERS = {

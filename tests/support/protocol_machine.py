@@ -13,7 +13,7 @@ FAILED = Conclusion(status=Status.FAILED, error=Failure.of(DeadlineExceeded()))
 CONCLUSIONS = (COMPLETED, FAILED, Conclusion(status=Status.CANCELLED))
 #: Why a worker gives back: the error, whether that uses an attempt up, whether it counts as a throttle.
 REASONS = ((ProviderUnavailable(), True, False), (ProviderThrottled(), False, True), (ShuttingDown(), False, False))
-QUEUES = ("prepare", "infer.ollama")
+QUEUES = ("prepare", "infer.ollama", "infer.alone")
 #: Few open analyses, so that much happens to each.
 MOST_JOBS = 2
 #: Which analysis: mostly an open one. (Bundles would draw mostly what has ended.)

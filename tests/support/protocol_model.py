@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from app.domain.analyses import CLAIMABLE, TERMINAL, Claim, Stage, Status
+from app.domain.analyses import ALONE_QUEUE, CLAIMABLE, TERMINAL, Claim, Stage, Status
 
 MAX_ATTEMPTS = 3
 
@@ -82,8 +82,13 @@ class Job:
 
     def expire(self) -> None:
         """Its lease was over and the dispatcher came by."""
-        spent = self.attempt >= MAX_ATTEMPTS and not self.cancel_asked
+        in_company = self.stage is Stage.INFER and self.queue != ALONE_QUEUE
+        spent = self.attempt >= MAX_ATTEMPTS and not in_company and not self.cancel_asked
+        suspect = self.stage is Stage.INFER and self.attempt >= MAX_ATTEMPTS - 1
         self.wait(Status.FAILED if spent else Status.QUEUED)
+        if self.status is Status.QUEUED:
+            self.attempt = min(self.attempt, MAX_ATTEMPTS - 1)
+            self.queue = ALONE_QUEUE if suspect else self.queue
 
     def row(self) -> tuple[object, ...]:
         """As `ROWS` reads it from the store."""

@@ -97,6 +97,12 @@ class EndlessAttempts(PostgresDispatch):
         return super().expire_leases(max_attempts=max_attempts + 1)
 
 
+class BlameOfNeighbors(_Cheating, PostgresDispatch):
+    def expire_leases(self, *, max_attempts):
+        self.cheat("UPDATE analysis_results SET queue = 'infer.alone' WHERE status = 'running' AND stage = 'infer'")
+        return super().expire_leases(max_attempts=max_attempts)
+
+
 class UnboundedRinging(_Cheating, PostgresDispatch):
     def due(self, queue, order):
         self.cheat("UPDATE analysis_results SET rung_at = NULL WHERE queue = :queue", queue=queue)
@@ -125,6 +131,7 @@ MUTANTS: dict[type, str] = {
     SilentConclusion: "claims",
     ExpiryOfTheLiving: "dispatch",
     EndlessAttempts: "dispatch",
+    BlameOfNeighbors: "dispatch",
     UnboundedRinging: "dispatch",
     CancelOfWhatRuns: "analyses",
 }

@@ -223,6 +223,7 @@ def test_whatever_ends_it_clears_what_was_prepared(store, ended_by):
             store.cancel(analysis_id)
         if "lost" in ended_by:
             store.lose_worker(analysis_id)
+            store.set(analysis_id, "queue = 'infer.alone'")  # where a lost worker may end it
             store.expire_leases(max_attempts=1)
         else:
             store.give_back(claim)

@@ -200,7 +200,11 @@ def test_each_look_at_ten_thousand_is_one_at_a_few_pages_of_partial_indexes(crow
 
 def test_each_sweep_of_ten_thousand_reads_a_partial_index(crowded):
     for statement, values, index in (
-        (dispatch._EXPIRE_LEASES, {"max_attempts": 3, "error": "{}"}, "analysis_results_leases"),
+        (
+            dispatch._EXPIRE_LEASES,
+            {"max_attempts": 3, "alone": "infer.alone", "error": "{}"},
+            "analysis_results_leases",
+        ),
         (dispatch._EXPIRE_DEADLINES, {"error": "{}"}, "analysis_results_deadlines"),
         (single_flight._REPAIR, {}, "analysis_results_followers"),
     ):

@@ -150,7 +150,7 @@ def test_a_deadline_is_not_waited_away():
 
 def limits(known: tuple[Load, ...] | None, of: int = 2) -> Limits:
     routing = Routing(providers={"ollama": scripted(), "bedrock": scripted(name="bedrock")}, auto=())
-    return Limits(Noting(known=known), routing, {"ollama": of, "bedrock": 0, "unknown": 3})
+    return Limits(Noting(known=known), routing, {"ollama": of, "bedrock": 0, "unknown": 3}, alone=1)
 
 
 def resting(cause: str, model: str = "tiny") -> tuple[Load, ...]:
@@ -162,6 +162,11 @@ def test_a_queue_runs_as_many_as_its_provider_takes():
     assert limits((), of=0).of("infer.ollama") is None
     assert limits(()).of("infer.bedrock") is None
     assert limits(()).of("prepare") is None
+
+
+def test_few_calls_are_made_alone_whatever_their_providers_take():
+    assert limits(()).of("infer.alone") == 1
+    assert limits(resting("provider_unavailable")).of("infer.alone") == 1
 
 
 def test_the_queue_of_a_provider_that_rests_is_let_through():
