@@ -53,9 +53,9 @@ def test_a_log_that_kills_its_worker_fails_and_does_not_circulate(bifrost):
     outcomes = "SELECT outcome, count(*) FROM analysis_attempts WHERE analysis_id = ANY(%s) GROUP BY 1"
     assert bifrost.rows(outcomes, poisons) == [("lost", 6)]
     # while a child replaces a dead one, one or both are missing: a few wait for that, most do not notice
-    assert took[len(took) // 2] < 3 * calm[len(calm) // 2] + 0.1, (calm, took)
+    assert took[len(took) // 2] < 5 * calm[len(calm) // 2] + 0.5, (calm, took)
     # once in a while the main process notices a death only with its look at all children every 5 s
-    assert took[-1] < calm[-1] + 8, (calm, took)
+    assert took[-1] < calm[-1] + 15, (calm, took)
     lost = "SELECT count(*) FROM analysis_attempts WHERE outcome = 'lost' AND NOT analysis_id = ANY(%s)"
     assert bifrost.rows(lost, poisons) == [(0,)], "no neighbor died with it"
 
