@@ -7,6 +7,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# The long ones first, so that the short ones fill up the end. Two files at a time, since most of them wait; with a
+# Redis database of yours one at a time, since each test empties it.
+TESTS := tests/acceptance tests/integration tests/house tests/unit
+TESTERS ?= $(if $(BIFROST_TEST_REDIS_URL),1,2)
+# These hold the processes to their seconds: nothing else runs beside them.
+ALONE := tests/acceptance/test_cancelling.py tests/acceptance/test_poison.py tests/acceptance/test_stopping.py
+
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -34,8 +41,8 @@ demo: $(VENV)/run.stamp ## start the embedded stack, diagnose the example logs, 
 
 test: $(VENV)/dev.stamp ## pass all tests: unit, house, integration, acceptance; hold the coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest tests/unit tests/house tests/integration tests/acceptance
-	@$(BIN)/coverage combine --quiet
+	@$(BIN)/python -m pytest $(TESTS) $(ALONE:%=--ignore=%) --numprocesses=$(TESTERS) --dist=loadfile --no-loadscope-reorder --cov --cov-report=
+	@$(BIN)/python -m pytest $(ALONE)
 	@$(BIN)/coverage report --include='app/domain/*,app/services/*,app/pipeline/*' --fail-under=90
 
 check: $(VENV)/dev.stamp ## what CI holds before the tests, cheap first: format, lint, types, contracts, unit tests

@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,19 +26,22 @@ from tests.support.waiting import until
 ROOT = Path(__file__).parents[2]
 #: A job whose worker is killed again and again is given up in the end; here it is not the job's fault.
 MANY_ATTEMPTS = {"BIFROST_WORKER__MAX_ATTEMPTS": "10"}
+#: Enough that the tests need not wait for the model, few enough that most still wait when the blow comes.
+SIX_AT_A_TIME = {"BIFROST_OLLAMA__CONCURRENCY": "6"}
+#: Each answer takes about half a second.
+ANSWER = answer(pause=0.05)
 
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[ModelServer]:
-    """Each answer takes about half a second."""
     with ModelServer() as server:
-        server.otherwise(answer(pause=0.05))
+        server.otherwise(ANSWER)
         yield server
 
 
 @pytest.fixture(scope="module")
 def bifrost(models, tmp_path_factory) -> Iterator[Running]:
-    settings = providers_at(models.url, read_timeout=5) | MANY_ATTEMPTS
+    settings = providers_at(models.url, read_timeout=20) | MANY_ATTEMPTS | SIX_AT_A_TIME
     with running(tmp_path_factory.mktemp("crashes"), settings) as started:
         yield started
 
@@ -47,6 +52,33 @@ def submit_many(started: Running, count: int = 60) -> dict[int, str]:
         sources = ["local", "rules"] * (count // 2)
         ids = pool.map(lambda n: started.submit(f"{OOM}number {n}\n", source=sources[n]), range(count))
         return dict(zip(ids, sources, strict=True))
+
+
+@contextmanager
+def silent(models: ModelServer) -> Iterator[None]:
+    """Whoever is asked answers nobody before the block ends."""
+    ends = threading.Event()
+
+    def wait(exchange) -> None:
+        ends.wait(15)
+        ANSWER(exchange)
+
+    models.otherwise(wait)
+    try:
+        yield
+    finally:
+        models.otherwise(ANSWER)
+        ends.set()
+
+
+@contextmanager
+def in_the_middle(started: Running, models: ModelServer) -> Iterator[dict[int, str]]:
+    """Accepted work; what a model shall answer has been asked or waits, and has no answer before the block ends."""
+    with silent(models):
+        accepted = submit_many(started)
+        asked = "SELECT count(*) FROM analysis_results WHERE id = ANY(%s) AND stage = 'infer' AND status = 'running'"
+        until(lambda: started.rows(asked, list(accepted))[0][0] > 0, what="the model's stage")
+        yield accepted
 
 
 def assert_all_ended_once(started: Running, accepted: dict[int, str]) -> None:
@@ -70,20 +102,20 @@ def kill(started: Running, name: str, number: signal.Signals = signal.SIGKILL) -
 
 
 @pytest.mark.parametrize("name", ["prepare", "infer", "dispatcher", "web"])
-def test_a_killed_process_is_replaced_and_its_work_is_done(bifrost, name):
-    accepted = submit_many(bifrost)
-    kill(bifrost, name)
+def test_a_killed_process_is_replaced_and_its_work_is_done(bifrost, models, name):
+    with in_the_middle(bifrost, models) as accepted:
+        kill(bifrost, name)
     assert_all_ended_once(bifrost, accepted)
     if name == "infer":
         lost = "SELECT count(*) FROM analysis_attempts WHERE analysis_id = ANY(%s) AND outcome = 'lost'"
         assert bifrost.rows(lost, list(accepted))[0][0] > 0, "it was killed in the middle"
 
 
-def test_a_killed_child_of_a_worker_is_replaced_and_its_work_is_done(bifrost):
-    accepted = submit_many(bifrost)
-    master = bifrost.stack.supervisor.pids()["prepare"]
-    for child in children(master):
-        os.kill(child, signal.SIGKILL)
+def test_a_killed_child_of_a_worker_is_replaced_and_its_work_is_done(bifrost, models):
+    with in_the_middle(bifrost, models) as accepted:
+        master = bifrost.stack.supervisor.pids()["prepare"]
+        for child in children(master):
+            os.kill(child, signal.SIGKILL)
     assert_all_ended_once(bifrost, accepted)
 
 
@@ -92,17 +124,17 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in text.split()]
 
 
-def test_a_flushed_and_a_killed_redis_lose_no_job(bifrost):
-    accepted = submit_many(bifrost)
-    with redis.Redis.from_url(bifrost.stack.state.redis_url) as client:
-        client.flushall()
-    kill(bifrost, "redis")
+def test_a_flushed_and_a_killed_redis_lose_no_job(bifrost, models):
+    with in_the_middle(bifrost, models) as accepted:
+        with redis.Redis.from_url(bifrost.stack.state.redis_url) as client:
+            client.flushall()
+        kill(bifrost, "redis")
     assert_all_ended_once(bifrost, accepted)
 
 
-def test_a_killed_postgresql_loses_no_job(bifrost):
-    accepted = submit_many(bifrost)
-    kill(bifrost, "postgres", signal.SIGQUIT)
+def test_a_killed_postgresql_loses_no_job(bifrost, models):
+    with in_the_middle(bifrost, models) as accepted:
+        kill(bifrost, "postgres", signal.SIGQUIT)
     assert_all_ended_once(bifrost, accepted)
 
 
@@ -129,7 +161,7 @@ def test_after_all_that_no_process_is_there_twice(bifrost):
 
 
 def start_up(directory: Path, models: ModelServer) -> subprocess.Popen[bytes]:
-    settings = environ(directory, providers_at(models.url, read_timeout=5) | MANY_ATTEMPTS)
+    settings = environ(directory, providers_at(models.url, read_timeout=20) | MANY_ATTEMPTS | SIX_AT_A_TIME)
     output = (directory / "up.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli.main", "up", "--port", "0"],
@@ -161,13 +193,14 @@ def client_of(directory: Path) -> Client:
 
 def test_a_killed_up_leaves_nothing_behind_and_the_next_one_finishes_what_was_accepted(tmp_path, models):
     process = start_up(tmp_path, models)
-    try:
-        client = client_of(tmp_path)
-        accepted = [client.submit(f"{OOM}{number}\n", source_of(number)).analysis.id for number in range(40)]
-        assert len(processes(tmp_path)) > 6
-    finally:
-        process.kill()
-        process.wait()
+    with silent(models):
+        try:
+            client = client_of(tmp_path)
+            accepted = [client.submit(f"{OOM}{number}\n", source_of(number)).analysis.id for number in range(40)]
+            assert len(processes(tmp_path)) > 6
+        finally:
+            process.kill()
+            process.wait()
     until(lambda: not processes(tmp_path), what="nothing left behind")
     process = start_up(tmp_path, models)
     try:

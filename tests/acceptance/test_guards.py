@@ -1,10 +1,13 @@
-"""Breaker and limit through the real processes: a provider in trouble is left in peace, and nobody is lost by it."""
+"""Breaker, limit and single flight through the real processes: a model is asked as little as can be, nobody is lost."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+from app.client import Client, SubmitOptions
 from app.domain.analyses import Status
 from tests.support.model_behaviors import answer, error, slow
 from tests.support.model_server import ModelServer
@@ -34,7 +37,7 @@ def models() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def bifrost(models, tmp_path_factory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("guards"), providers_at(models.url) | GUARDS) as started:
+    with running(tmp_path_factory.mktemp("guards"), providers_at(models.url, read_timeout=20) | GUARDS) as started:
         yield started
 
 
@@ -85,3 +88,33 @@ def test_a_limited_provider_gets_no_more_than_it_takes_and_no_worker_waits_for_i
     assert len(models.requests) - before == 10
     assert bifrost.rows(MOST_AT_A_TIME) == [(2,)]
     assert bifrost.rows("SELECT count(*) FROM analysis_attempts WHERE error->>'code' = 'provider_busy'") == [(0,)]
+
+
+def test_twenty_identical_submissions_make_one_request_to_the_model(bifrost, models):
+    everybody, before = threading.Event(), len(models.requests)
+    say = answer()
+
+    def patient(exchange) -> None:
+        everybody.wait(20)
+        say(exchange)
+
+    def submit(_: int):
+        client = Client(bifrost.stack.state.url, bifrost.stack.state.api_key)
+        return client.submit(REFUSED, SubmitOptions(source="local", service_name="flight")).analysis
+
+    models.otherwise(patient)
+    try:
+        with ThreadPoolExecutor(20) as pool:
+            accepted = list(pool.map(submit, range(20)))
+        everybody.set()
+        found = [bifrost.finished(each.id) for each in accepted]
+    finally:
+        models.otherwise(answer())
+    assert len(models.requests) - before == 1
+    assert {each.status for each in found} == {Status.COMPLETED}
+    assert {each.degraded for each in found} == {False}
+    assert len({each.diagnosis for each in found}) == 1
+    assert sorted(each.cached for each in found) == [False] + [True] * 19
+    waiting = [each for each in accepted if each.raw["cached_from"] is not None]
+    assert len(waiting) == 19
+    assert not any(each.cached for each in waiting), "it waits for an answer, it has none yet"

@@ -1,13 +1,12 @@
 """Real logs of eight systems, when a copy of the Loghub collection is at hand (Zhu et al., ISSRE 2023)."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.domain.analyses import Status
-from tests.support.stacks import Running, assert_true_to, running
+from tests.support.stacks import Running, assert_true_to
 
 DIRECTORY = Path(os.environ.get("BIFROST_TEST_LOGHUB", "/nonexistent"))  # noqa: TID251 - where the tests find it
 LOGS = sorted(DIRECTORY.glob("*/*_2k.log"))
@@ -16,9 +15,8 @@ pytestmark = pytest.mark.skipif(not LOGS, reason="BIFROST_TEST_LOGHUB names no c
 
 
 @pytest.fixture(scope="module")
-def bifrost(tmp_path_factory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("loghub")) as started:
-        yield started
+def bifrost(everyday) -> Running:
+    return everyday
 
 
 @pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)

@@ -1,6 +1,5 @@
 """A log goes in over HTTP, a grounded diagnosis comes out: through the real processes."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,9 +17,8 @@ SECRET = "zanzibar-7319-said-something-private"
 
 
 @pytest.fixture(scope="module")
-def bifrost(tmp_path_factory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("main")) as started:
-        yield started
+def bifrost(everyday) -> Running:
+    return everyday
 
 
 @pytest.mark.parametrize("name", SAMPLES)

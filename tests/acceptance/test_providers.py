@@ -8,7 +8,6 @@ from app.domain.analyses import Status
 from tests.support.model_behaviors import (
     answer,
     corrupt,
-    endless,
     error,
     error_inside,
     filtered,
@@ -30,7 +29,6 @@ from tests.support.model_server import ModelServer
 from tests.support.sample_logs import REFUSED
 from tests.support.stacks import Running, assert_true_to, providers_at, running
 from tests.support.tiny_providers import answer as said
-from tests.support.waiting import until
 
 QUOTING = said(evidence=[{"line": 2, "quote": "Connection refused"}, {"line": 1, "quote": "invented"}])
 PROTOCOLS = {"ollama": "local", "bedrock": "cloud", "openai_compatible": "auto"}
@@ -117,30 +115,6 @@ def test_only_what_stands_in_the_log_is_evidence(bifrost, models, provider):
     assert [(line.line, line.text) for line in found.diagnosis.evidence] == [(2, "Connection refused")]
     assert (found.coverage.evidence_cited, found.coverage.evidence_dropped) == (2, 1)
     assert found.diagnosis.confidence < 0.9
-
-
-@pytest.mark.parametrize("provider", PROTOCOLS)
-@pytest.mark.parametrize("busy", [endless(), hang(), hang_inside()], ids=["endless", "hang", "hang_inside"])
-def test_a_deadline_ends_a_call_and_closes_its_connection(bifrost, models, provider, busy):
-    before = len(models.requests)
-    models.otherwise(busy)
-    try:
-        found = bifrost.answered(REFUSED, source=PROTOCOLS[provider], deadline_seconds=1.0, timeout=10)
-    finally:
-        models.otherwise(answer())
-    assert (found.status, found.error.code) == (Status.FAILED, "deadline_exceeded")
-    assert all(request.closed_early.wait(5) for request in models.requests[before:])
-
-
-@pytest.mark.parametrize("provider", PROTOCOLS)
-def test_cancelling_closes_the_models_connection(bifrost, models, provider):
-    before = len(models.requests)
-    models.script(endless())
-    analysis_id = bifrost.submit(REFUSED, source=PROTOCOLS[provider])
-    until(lambda: len(models.requests) > before, what="the call")
-    bifrost.client.cancel(analysis_id)
-    assert bifrost.finished(analysis_id, timeout=10).status is Status.CANCELLED
-    assert models.requests[before].closed_early.wait(5)
 
 
 def test_no_key_of_a_provider_is_written_down(bifrost):

@@ -3,21 +3,19 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.sample_logs import OOM
-from tests.support.stacks import Running, running
+from tests.support.stacks import Running
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def bifrost(tmp_path_factory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("readme")) as started:
-        yield started
+def bifrost(everyday) -> Running:
+    return everyday
 
 
 def test_its_python_example_prints_a_diagnosis(bifrost, tmp_path):

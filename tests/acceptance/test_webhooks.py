@@ -7,23 +7,15 @@ import pytest
 from app.client.errors import ApiError
 from app.domain.analyses import Status
 from app.publishers import signing
-from tests.support.receivers import KEY, SECRET, Receiver, say
+from tests.support.receivers import KEY, Receiver, say
 from tests.support.sample_logs import OOM
-from tests.support.stacks import Running, running
+from tests.support.stacks import Running
 from tests.support.waiting import until
-
-SETTINGS = {
-    "BIFROST_WEBHOOKS__SECRET": SECRET,
-    "BIFROST_WEBHOOKS__ALLOWED_HOSTS": "127.0.0.1",
-    "BIFROST_WEBHOOKS__SCHEDULE": "0.2,0.2,0.2",
-    "BIFROST_STATISTICS__REFRESH_SECONDS": "0.2",
-}
 
 
 @pytest.fixture(scope="module")
-def bifrost(tmp_path_factory) -> Iterator[Running]:
-    with running(tmp_path_factory.mktemp("webhooks"), SETTINGS) as started:
-        yield started
+def bifrost(everyday) -> Running:
+    return everyday
 
 
 @pytest.fixture

@@ -162,9 +162,11 @@ class ProtocolMachine(Moves):
     @rule(which=WHICH)
     def poison(self, which: int) -> None:
         """Whoever works on it dies."""
-        job = self._job(which)
+        job, losses = self._job(which), 0
+        # losses, not attempts: given back, an attempt counts as well, and only the worker itself may call it the last
         while self._loses_its_worker(job):
-            assert job.attempt <= MAX_ATTEMPTS
+            losses += 1
+            assert losses <= MAX_ATTEMPTS
         assert not job.open
 
     # -- always

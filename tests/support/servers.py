@@ -43,6 +43,8 @@ class Servers:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     database_url = os.environ.get("BIFROST_TEST_DATABASE_URL")  # noqa: TID251 - a setting of the tests, not of Bifrost
     redis_url = os.environ.get("BIFROST_TEST_REDIS_URL")  # noqa: TID251 - as above
+    if redis_url and int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:  # noqa: TID251 - pytest-xdist says it
+        pytest.fail("BIFROST_TEST_REDIS_URL names one database, which each test empties: run one test at a time.")
     with ExitStack() as running:
         if not (database_url and redis_url):
             directory = tmp_path_factory.mktemp("servers")

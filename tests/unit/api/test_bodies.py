@@ -133,7 +133,7 @@ def test_zeros_after_gzip_are_padding(keyed, parts, padding):
         assert (answer.status_code, log_of(parts)) == (202, log)
 
 
-@pytest.mark.parametrize("rest", [b"\0garbage", b"garbage", bytes(9) + gzip.compress(b"cut off")[:-3]])
+@pytest.mark.parametrize("rest", [b"\0garbage", b"garbage", bytes(9) + gzip.compress(b"cut off", mtime=0)[:-3]])
 def test_anything_else_after_gzip_is_a_problem(keyed, rest):
     data = gzip.compress(b"first") + rest
     answer = keyed.post(URL, data=data, content_type="text/plain", headers={"Content-Encoding": "gzip"})

@@ -7,6 +7,7 @@ from app.domain.ports import Health, QueueDepth
 from tests.support.parts import failing
 
 pytestmark = pytest.mark.unit
+ROUTES = ("/api/v1/analyses/<analysis_id>", "unknown")
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live"])
@@ -82,12 +83,18 @@ def test_what_is_counted_is_told(client):
 
 
 def test_requests_are_counted_by_route_not_by_path(keyed):
+    def counted() -> list[float]:
+        told = samples(keyed.get("/metrics/prometheus"))
+        assert "wp-admin" not in str(told)
+        counts = (
+            f'flask_http_request_duration_seconds_count{{method="GET",route="{one}",status="404"}}' for one in ROUTES
+        )
+        return [float(told.get(name, 0)) for name in counts]
+
+    before = counted()
     keyed.get("/api/v1/analyses/7")
     keyed.get("/wp-admin/setup.php")
-    text = keyed.get("/metrics/prometheus").text
-    assert 'route="/api/v1/analyses/<analysis_id>",status="404"' in text
-    assert 'route="unknown"' in text
-    assert "wp-admin" not in text
+    assert counted() == [count + 1 for count in before]
 
 
 def test_problems_are_counted_by_code(keyed):
