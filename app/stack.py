@@ -190,6 +190,8 @@ class Stack:
             "infer": ("app.cli.main", "worker", "infer", *events),
             "dispatcher": ("app.cli.main", "dispatcher"),
         }
+        if self.settings.kafka.bootstrap_servers:
+            table["bridge"] = ("app.cli.main", "bridge")
         if flower:
             # On loopback only, and without a password its API refuses to change anything: it shows, and that is all.
             database = self.directory / "flower.db"

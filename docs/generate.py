@@ -23,6 +23,7 @@ _TYPES: Mapping[object, str] = {
     Path: "path",
     SecretStr: "secret",
     tuple: "names, separated by commas",
+    Mapping: "names and values",
 }
 
 

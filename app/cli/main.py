@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "serve": ("app.cli.processes:serve", "Run the web process."),
             "worker": ("app.cli.processes:worker", "Run a worker of one stage."),
             "dispatcher": ("app.cli.processes:dispatcher", "Run the dispatcher."),
+            "bridge": ("app.cli.processes:bridge", "Run the bridge to Kafka."),
         },
         "Administration": {
             "doctor": ("app.cli.doctor:doctor", "Check everything Bifrost depends on, and say what to do."),
