@@ -94,7 +94,12 @@ def build(settings: Settings) -> Container:
             cache_ttl=settings.cache.ttl_seconds,
             publishers=publishers,
         ),
-        dead_letters=DeadLetters(unit_of_work, routing, max_replays=settings.limits.max_replays),
+        dead_letters=DeadLetters(
+            unit_of_work,
+            routing,
+            max_replays=settings.limits.max_replays,
+            max_record_replays=settings.kafka.max_replays,
+        ),
         keys=Keys(unit_of_work, clock),
         health=HealthCheck(
             unit_of_work,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.records import BridgeState, DeadRecord, Entered, Entry, Event, EventOutcome, Lane, Revived
 
 
@@ -37,6 +38,21 @@ class DeadRecords(Protocol):
 
     def fall(self, letter_id: int, letter: DeadRecord, *, topic: str) -> None:
         """It failed again: announced once more."""
+
+    def list(self, wanted: DeadLetterFilter) -> Sequence[DeadLetter]:
+        """Latest failure first, at most `limit + 1`: the extra one tells that there are more."""
+
+    def get(self, project_id: int, letter_id: int) -> Autopsy | None:
+        """One of a project, with its record."""
+
+    def want(self, project_id: int, letter_id: int) -> None:
+        """It shall go again: a bridge takes it from here."""
+
+    def want_all(self, wanted: DeadLetterFilter, *, max_replays: int) -> int:
+        """The oldest `limit` of them that may; how many."""
+
+    def discard(self, project_id: int, letter_id: int) -> bool:
+        """Show it no more. False: it is none."""
 
     def delete(self, *, older_than: float, limit: int) -> int:
         """Of those that failed, or were accepted, so many seconds ago, some; how many."""

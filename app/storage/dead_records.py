@@ -2,14 +2,15 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, text
 
 from app.domain.analyses import Failure
-from app.domain.records import DeadRecord, Headers, Record, Revived
+from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter, Origin
+from app.domain.records import DeadRecord, Headers, Record, RecordStage, Revived
 from app.storage import codecs
 from app.storage.turns import RETENTION, take_turn
 
@@ -18,8 +19,8 @@ _BURY = text("""
     WITH buried AS (
         INSERT INTO dead_letters (project_id, topic, partition, position, content_hash, key, value, headers, stage,
             error, request_id, correlation_id, service_name, environment, attempts)
-        VALUES (:project_id, :topic, :partition, :position, :content_hash, :key, :value, CAST(:headers AS jsonb), :stage,
-            CAST(:error AS jsonb), :request_id, :correlation_id, :service_name, :environment, :attempt)
+        VALUES (:project_id, :topic, :partition, :position, :content_hash, :key, :value, CAST(:headers AS jsonb),
+            :stage, CAST(:error AS jsonb), :request_id, :correlation_id, :service_name, :environment, :attempt)
         ON CONFLICT (topic, partition, position, content_hash) DO NOTHING
         RETURNING id
     ), announced AS (
@@ -46,6 +47,28 @@ _FALL = text("""
     SELECT id, 'record.dead', jsonb_build_object('kind', 'kafka', 'topic', CAST(:told AS text)), 'record:' || id
     FROM fallen
 """)
+#: Also the condition of the index `dead_letters_listed`.
+_DEAD = "discarded_at IS NULL AND risen_at IS NULL AND replay_at IS NULL"
+_SHOWN = """id, project_id, error, stage, attempts, replays, service_name, environment, request_id, correlation_id,
+    created_at, failed_at"""
+_GET = text(f"""
+    SELECT {_SHOWN}, topic, partition, position, key, value, headers FROM dead_letters
+    WHERE id = :id AND project_id = :project_id AND {_DEAD}
+""")
+_WANT = text(f"""
+    UPDATE dead_letters SET replay_at = now(), replays = replays + 1
+    WHERE id = :id AND project_id = :project_id AND {_DEAD}
+""")
+_DISCARD = text(f"""
+    UPDATE dead_letters SET discarded_at = now() WHERE id = :id AND project_id = :project_id AND {_DEAD}
+""")
+#: Filter field -> condition. Those that are None are left away.
+_CONDITIONS: Mapping[str, str] = {
+    "code": "error ->> 'code' = :code",
+    "service_name": "service_name = :service_name",
+    "since": "failed_at >= :since",
+    "until": "failed_at < :until",
+}
 _DELETE = text("""
     DELETE FROM dead_letters d USING (
         SELECT id FROM dead_letters
@@ -90,11 +113,78 @@ class PostgresDeadRecords:
         }
         self._connection.execute(_FALL, values)
 
+    def list(self, wanted: DeadLetterFilter) -> Sequence[DeadLetter]:
+        """Latest failure first, at most `limit + 1`."""
+        where, values = _where(wanted)
+        if wanted.before is not None:
+            where += " AND (failed_at, id) < (:before_at, :before_id)"
+            # of a `DeadLetter.place`
+            values["before_at"], values["before_id"] = wanted.before[0], wanted.before[1] // 2
+        statement = text(
+            f"SELECT {_SHOWN} FROM dead_letters WHERE {where} ORDER BY failed_at DESC, id DESC LIMIT :limit"
+        )
+        return [_letter(row) for row in self._connection.execute(statement, values | {"limit": wanted.limit + 1})]
+
+    def get(self, project_id: int, letter_id: int) -> Autopsy | None:
+        """One of a project, with its record."""
+        row = self._connection.execute(_GET, {"id": letter_id, "project_id": project_id}).first()
+        return None if row is None else Autopsy(letter=_letter(row), record=record(row))
+
+    def want(self, project_id: int, letter_id: int) -> None:
+        """It shall go again: a bridge takes it from here."""
+        self._connection.execute(_WANT, {"id": letter_id, "project_id": project_id})
+
+    def want_all(self, wanted: DeadLetterFilter, *, max_replays: int) -> int:
+        """The oldest `limit` of them that may; how many."""
+        where, values = _where(wanted)
+        statement = text(f"""
+            WITH chosen AS (
+                SELECT id FROM dead_letters WHERE {where} AND replays < :max_replays
+                ORDER BY failed_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+            )
+            UPDATE dead_letters d SET replay_at = now(), replays = replays + 1 FROM chosen WHERE d.id = chosen.id
+        """)
+        return self._connection.execute(
+            statement, values | {"limit": wanted.limit, "max_replays": max_replays}
+        ).rowcount
+
+    def discard(self, project_id: int, letter_id: int) -> bool:
+        """Show it no more. False: it is none."""
+        return self._connection.execute(_DISCARD, {"id": letter_id, "project_id": project_id}).rowcount == 1
+
     def delete(self, *, older_than: float, limit: int) -> int:
         """Of those that failed, or were accepted, so many seconds ago, some; how many."""
         if not take_turn(self._connection, RETENTION):
             return 0
         return self._connection.execute(_DELETE, {"older_than": older_than, "limit": limit}).rowcount
+
+
+def _where(wanted: DeadLetterFilter) -> tuple[str, dict[str, Any]]:
+    values: dict[str, Any] = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
+    conditions = ["project_id = :project_id", _DEAD, *(_CONDITIONS[name] for name in values)]
+    return " AND ".join(conditions), values | {"project_id": wanted.project_id}
+
+
+def _letter(row: Row[Any]) -> DeadLetter:
+    error = codecs.FAILURE.load(row.error)
+    assert error is not None, "the column is never null"
+    return DeadLetter(
+        origin=Origin.RECORD,
+        id=row.id,
+        project_id=row.project_id,
+        error=error,
+        source=None,
+        provider=None,
+        stage=RecordStage(row.stage),
+        attempts=row.attempts,
+        replays=row.replays,
+        service_name=row.service_name,
+        environment=row.environment,
+        request_id=row.request_id,
+        correlation_id=row.correlation_id,
+        created_at=row.created_at,
+        failed_at=row.failed_at,
+    )
 
 
 def record(row: Row[Any]) -> Record:

@@ -5,7 +5,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 
 import structlog
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # it is there, and not listed
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from app import telemetry
 from app.container import Container

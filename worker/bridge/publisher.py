@@ -1,4 +1,4 @@
-"""Drains the outbox: claim, produce, wait for the acknowledgment, mark. In order for each key, however long it takes."""
+"""Drains the outbox: claim, publish, wait for acknowledgments, mark; in order for each key, however long it takes."""
 
 import threading
 from collections.abc import Callable, Sequence
