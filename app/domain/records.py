@@ -176,12 +176,13 @@ class EventOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartitionState:
-    """How far a bridge is with one partition. `end` None: not known now."""
+    """How far a bridge is with one partition. None: not known now."""
 
     topic: str
     partition: int
-    #: The first offset that is not committed; None before the first commit of this bridge.
+    #: The first offset that is not committed.
     committed: int | None
+    #: The offset that the next record will get.
     end: int | None
     lag: int | None
     paused: bool

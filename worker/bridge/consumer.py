@@ -142,7 +142,6 @@ class Consumption:
         for one in offsets:
             if error is None and one.error is None:
                 self._committed[one.topic, one.partition] = one.offset
-                self._tally.committed((one.topic, one.partition), one.offset)
         # a commit that met a rebalance belongs to somebody else now
         self._committed = {place: offset for place, offset in self._committed.items() if place in self._stored}
 

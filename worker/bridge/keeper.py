@@ -1,10 +1,11 @@
 """Beside the work: is Kafka there, how far behind are we, which dead letters go again, and tell all that."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 
 import structlog
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from app import telemetry
@@ -12,7 +13,7 @@ from app.container import Container
 from app.domain.errors import BifrostError
 from app.kafka import properties
 from worker.bridge.adapter import Reader
-from worker.bridge.tally import Place, Tally
+from worker.bridge.tally import Place, Progress, Tally
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class Keeping:
             pause = _EVERY_SECONDS
             self._look()
             try:
-                self._parts.bridges.report(self._tally.state(self._ends()))
+                self._parts.bridges.report(self._tally.state(self._progress()))
                 if self._revive():
                     pause = 0.0
                 self._forget()
@@ -73,18 +74,32 @@ class Keeping:
         self._tally.trouble = trouble
         self._tally.connected = not trouble
 
-    def _ends(self) -> dict[Place, int]:
+    def _progress(self) -> dict[Place, Progress]:
+        """As the brokers know it. A group that has committed nothing yet begins where the partition does."""
         places = self._tally.places()
         if not (places and self._tally.connected):
             return {}
-        wanted = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in places}  # type: ignore[no-untyped-call]  # theirs
-        ends = {}
         try:
-            for place, future in self._admin.list_offsets(wanted, request_timeout=_PATIENCE_SECONDS).items():
-                ends[place.topic, place.partition] = int(future.result(_PATIENCE_SECONDS).offset)
+            committed, ends, begins = self._committed(places), self._offsets(places, "latest"), {}
+            if fresh := [place for place in places if committed[place] < 0]:
+                begins = self._offsets(fresh, "earliest")
         except (KafkaException, FutureTimeout):
             return {}
-        return ends
+        return {place: Progress(committed=begins.get(place, committed[place]), end=ends[place]) for place in places}
+
+    def _committed(self, places: Sequence[Place]) -> dict[Place, int]:
+        """Negative: nothing."""
+        group = ConsumerGroupTopicPartitions(self._kafka.group_id, [TopicPartition(*place) for place in places])
+        asked = self._admin.list_consumer_group_offsets([group], request_timeout=_PATIENCE_SECONDS)
+        found = asked[self._kafka.group_id].result(_PATIENCE_SECONDS).topic_partitions
+        return {(one.topic, one.partition): one.offset for one in found}
+
+    def _offsets(self, places: Sequence[Place], which: str) -> dict[Place, int]:
+        wanted = {TopicPartition(*place): getattr(OffsetSpec, which)() for place in places}
+        asked = self._admin.list_offsets(wanted, request_timeout=_PATIENCE_SECONDS)
+        return {
+            (place.topic, place.partition): future.result(_PATIENCE_SECONDS).offset for place, future in asked.items()
+        }
 
     def _revive(self) -> bool:
         """True: there may be more."""

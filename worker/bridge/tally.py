@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +17,14 @@ Place = tuple[str, int]
 def bridge_name() -> str:
     """One for each process that ever runs."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Of one partition: the first offset that is not committed, and the one that the next record will get."""
+
+    committed: int
+    end: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -36,34 +45,25 @@ class Tally:
     #: Why nothing is read; empty while something is.
     pause: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    #: Assigned partitions, and the offset that is committed.
-    _committed: dict[Place, int | None] = field(default_factory=dict)
+    _assigned: set[Place] = field(default_factory=set)
 
     def assigned(self, places: list[Place]) -> None:
         """These came to this bridge."""
         with self._lock:
-            for place in places:
-                self._committed.setdefault(place, None)
+            self._assigned.update(places)
 
     def revoked(self, places: list[Place]) -> None:
         """These went to another one."""
         with self._lock:
-            for place in places:
-                self._committed.pop(place, None)
+            self._assigned.difference_update(places)
 
-    def committed(self, place: Place, offset: int) -> None:
-        """The broker knows it."""
+    def places(self) -> list[Place]:
+        """What is assigned."""
         with self._lock:
-            if place in self._committed:
-                self._committed[place] = offset
+            return sorted(self._assigned)
 
-    def places(self) -> dict[Place, int | None]:
-        """What is assigned, and committed of it."""
-        with self._lock:
-            return dict(self._committed)
-
-    def state(self, ends: dict[Place, int]) -> BridgeState:
-        """To be reported. `ends`: the next offset that each partition will get."""
+    def state(self, progress: Mapping[Place, Progress]) -> BridgeState:
+        """To be reported; where there is no progress, it is not known now."""
         detail = self.trouble or self.pause or "reads and publishes"
         return BridgeState(
             name=self.name,
@@ -76,19 +76,15 @@ class Tally:
             known=self.known,
             dead=self.dead,
             published=self.published,
-            partitions=tuple(
-                PartitionState(
-                    topic=topic,
-                    partition=number,
-                    committed=offset,
-                    end=ends.get((topic, number)),
-                    lag=_lag(offset, ends.get((topic, number))),
-                    paused=bool(self.pause),
-                )
-                for (topic, number), offset in sorted(self.places().items())
-            ),
+            partitions=tuple(self._partition(place, progress.get(place)) for place in self.places()),
         )
 
-
-def _lag(committed: int | None, end: int | None) -> int | None:
-    return None if committed is None or end is None else max(0, end - committed)
+    def _partition(self, place: Place, progress: Progress | None) -> PartitionState:
+        return PartitionState(
+            topic=place[0],
+            partition=place[1],
+            committed=None if progress is None else progress.committed,
+            end=None if progress is None else progress.end,
+            lag=None if progress is None else max(0, progress.end - progress.committed),
+            paused=bool(self.pause),
+        )
