@@ -69,6 +69,10 @@ class MockKafka:
         """They answer again."""
         self._library.rd_kafka_mock_broker_set_up(self._cluster, _EVERY_BROKER)
 
+    def refuse(self, topic: str, code: int) -> None:
+        """Whoever asks for this topic gets this error of Kafka's protocol; 0: none any more."""
+        self._library.rd_kafka_mock_topic_set_error(self._cluster, topic.encode(), code)
+
     def lead(self, topic: str, partition: int, broker: int) -> None:
         """Let another broker (from 1) lead a partition."""
         self._library.rd_kafka_mock_partition_set_leader(self._cluster, topic.encode(), partition, broker)
@@ -96,6 +100,7 @@ def _library() -> ctypes.CDLL:
         ("rd_kafka_mock_cluster_bootstraps", text, (pointer,)),
         ("rd_kafka_mock_topic_create", number, (pointer, text, number, number)),
         ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, (pointer, ctypes.c_int32)),
+        ("rd_kafka_mock_topic_set_error", None, (pointer, text, number)),
         ("rd_kafka_mock_broker_set_down", number, (pointer, ctypes.c_int32)),
         ("rd_kafka_mock_broker_set_up", number, (pointer, ctypes.c_int32)),
         ("rd_kafka_mock_partition_set_leader", number, (pointer, text, ctypes.c_int32, ctypes.c_int32)),

@@ -57,6 +57,8 @@ def producer(kafka: Kafka) -> Properties:
         "enable.idempotence": True,
         "acks": "all",
         "message.timeout.ms": int(kafka.delivery_timeout * 1000),
+        # a topic that is not there is named as such before it looks like an outage
+        "topic.metadata.propagation.max.ms": int(kafka.delivery_timeout * 500),
     }
 
 

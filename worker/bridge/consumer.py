@@ -19,6 +19,10 @@ log = structlog.get_logger(__name__)
 #: How long one poll waits; signals and pauses are looked at in between.
 _POLL_SECONDS = 0.2
 _LONGEST_BACKOFF = 5.0
+#: Told several times a second while it lasts; the keeper says so once.
+_AWAY = frozenset(
+    {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}  # noqa: SLF001 - the library's own names
+)
 #: Between two counts of the open work, and between two tries of a commit.
 _LOOK_SECONDS = 1.0
 
@@ -43,6 +47,8 @@ class Consumption:
         self._backoff = 0.0
         self._retry_at = 0.0
         self._looked_at = float("-inf")
+        #: How many more may be accepted before the next look.
+        self._room = 0
         self._touched_at = float("-inf")
         self._full = False
         self._paused = False
@@ -102,6 +108,7 @@ class Consumption:
             return
         telemetry.observe_batch(len(self._hand))
         self._tally.accepted += taken.accepted
+        self._room -= taken.accepted
         self._tally.known += taken.known
         self._tally.dead += taken.dead
         for one in self._hand:
@@ -151,7 +158,8 @@ class Consumption:
     def _regulate(self, client: Consumer) -> None:
         """Read on, or not: with enough open work, or while a batch cannot be stored."""
         now = self._clock.monotonic()
-        if now - self._looked_at >= _LOOK_SECONDS and not self._backoff:
+        due = now - self._looked_at >= _LOOK_SECONDS or (self._room < 0 and not self._full)
+        if due and not self._backoff:
             self._looked_at = now
             self._full = self._is_full()
         wanted = self._full or bool(self._backoff)
@@ -173,6 +181,7 @@ class Consumption:
             waiting = self._intake.open_work(bound + 1)
         except Unavailable:
             return self._full
+        self._room = bound - waiting
         return waiting > bound // 2 if self._full else waiting > bound
 
     def _assigned(self, _client: Consumer, partitions: list[TopicPartition]) -> None:
@@ -209,6 +218,9 @@ class Consumption:
 
     def _trouble(self, error: KafkaError) -> None:
         """Of the client's own: it goes on by itself, unless it says that it cannot."""
+        if error.code() in _AWAY:
+            log.debug("kafka_unreachable", name=error.name(), detail=error.str())
+            return
         telemetry.count_error("kafka_error", where="bridge")
         log.warning("kafka_trouble", name=error.name(), detail=error.str(), fatal=error.fatal())
         self._broken |= error.fatal()

@@ -39,13 +39,14 @@ def run(settings: Settings) -> None:
     try:
         project_id = _project(parts, ended)
         if project_id is not None:
-            _work(parts, project_id, tally, ended)
+            work(parts, project_id, tally, ended)
     finally:
         parts.close()
         log.info("bridge_stopped", bridge=tally.name)
 
 
-def _work(parts: Container, project_id: int, tally: Tally, ended: threading.Event) -> None:
+def work(parts: Container, project_id: int, tally: Tally, ended: threading.Event) -> None:
+    """Until `ended`: all three parts of it."""
     reader = Reader(limits_of(parts.settings), project_id=project_id, source=Source(parts.settings.kafka.source))
     consumption = Consumption(parts, reader, project_id, tally, ended)
     threads = (

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _LONGEST_BACKOFF = 5.0
 _FLUSH_SECONDS = 0.5
+_PROBE_SECONDS = 2.0
 #: Seconds: what one topic refuses is no outage, and holds up nobody else.
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 300.0
 #: It would be refused for ever.
@@ -65,8 +66,13 @@ class Publishing:
         if not events:
             return self._kafka.publish_poll_seconds
         began = self._clock.monotonic()
-        errors = self._deliver(events)
-        outcomes, back = self._judged(events, errors)
+        try:
+            errors = self._deliver(events)
+            outcomes, back = self._judged(events, errors)
+        except Exception:
+            # or nobody could publish them until the claims run out
+            self._events.release(events, owner=self._owner)
+            raise
         if outcomes:
             self._events.settle(outcomes, owner=self._owner)
         if back:
@@ -135,6 +141,7 @@ class Publishing:
         """What to mark, and what to put back. Whatever follows a failure of its key goes again after it."""
         outcomes, back = [], []
         behind: set[str] = set()
+        reached = self._reached(errors)
         for event in events:
             error = errors[event.id]
             if event.key in behind:
@@ -143,7 +150,7 @@ class Publishing:
                 outcomes.append(EventOutcome(event=event))
             elif error.code() in _HOPELESS:
                 outcomes.append(EventOutcome(event=event, error=_failure(error), delay=None))
-            elif error.code() in _REFUSED:
+            elif error.code() in _REFUSED or (reached and error.code() == KafkaError._MSG_TIMED_OUT):  # noqa: SLF001 - as above
                 delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(event.attempt - 1, 16))
                 outcomes.append(EventOutcome(event=event, error=_failure(error), delay=delay))
                 behind.add(event.key)
@@ -151,6 +158,19 @@ class Publishing:
                 back.append(event)
                 behind.add(event.key)
         return outcomes, back
+
+    def _reached(self, errors: dict[int, KafkaError | None]) -> bool:
+        """Whether the brokers answer: then what they did not acknowledge in time is no outage, but its topic."""
+        # `is`, throughout: an error of the library cannot be compared with None
+        if not any(each is not None and each.code() == KafkaError._MSG_TIMED_OUT for each in errors.values()):  # noqa: SLF001 - as above
+            return False
+        if any(each is None for each in errors.values()):
+            return True
+        try:
+            self._made().list_topics(timeout=_PROBE_SECONDS)
+        except KafkaException:
+            return False
+        return True
 
     def _outgoing(self, event: Event) -> Outgoing:
         now = self._clock.now()
