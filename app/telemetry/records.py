@@ -75,10 +75,14 @@ class BridgeMetrics:
         )
         paused = GaugeMetricFamily("kafka_paused", "Partitions that are not read right now.", labels=("bridge",))
         connected = GaugeMetricFamily("kafka_connected", "1 while the bridge reaches Kafka.", labels=("bridge",))
-        for state in self._states():
+        lags: dict[tuple[str, str], int] = {}
+        for state in sorted(self._states(), key=lambda one: one.age, reverse=True):
             connected.add_metric((state.name,), int(state.connected))
             paused.add_metric((state.name,), sum(part.paused for part in state.partitions))
+            # one that was killed is listed for a while beside the one that took over: the later word counts
             for part in state.partitions:
                 if part.lag is not None:
-                    lag.add_metric((part.topic, str(part.partition)), part.lag)
+                    lags[part.topic, str(part.partition)] = part.lag
+        for place, behind in lags.items():
+            lag.add_metric(place, behind)
         return (lag, paused, connected)
