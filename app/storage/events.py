@@ -19,11 +19,13 @@ _CLAIM = text(f"""
     WITH due AS (
         SELECT o.id FROM outbox o
         WHERE {_OPEN} AND o.next_attempt_at <= now() AND (o.claimed_until IS NULL OR o.claimed_until < now())
-            AND NOT EXISTS (
-                SELECT FROM outbox e
+            -- not as NOT EXISTS: while the table's statistics are old, that becomes a join with all that is open
+            AND (
+                SELECT e.id FROM outbox e
                 WHERE e.key = o.key AND e.id < o.id AND e.published_at IS NULL AND e.dead_at IS NULL
                     AND (e.next_attempt_at > now() OR e.claimed_until >= now())
-            )
+                LIMIT 1
+            ) IS NULL
         ORDER BY o.id LIMIT :limit FOR UPDATE
     ), claimed AS (
         UPDATE outbox o SET claimed_by = :owner, claimed_until = now() + make_interval(secs => :lease),

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from app.embedded.mock_kafka import MockKafka
 from tests.support.heimdall import Heimdall
 
-_REAL = os.environ.get("BIFROST_TEST_KAFKA")  # noqa: TID251 - a setting of the tests, not of Bifrost
+REAL = os.environ.get("BIFROST_TEST_KAFKA")  # noqa: TID251 - a setting of the tests, not of Bifrost
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def mock_kafka() -> Iterator[MockKafka]:
 @pytest.fixture
 def heimdall(request: pytest.FixtureRequest) -> Iterator[Heimdall]:
     """With fresh topics, on whichever Kafka there is."""
-    with topics(None if _REAL else request.getfixturevalue("mock_kafka")) as made:
+    with topics(None if REAL else request.getfixturevalue("mock_kafka")) as made:
         yield made
 
 
@@ -40,7 +40,7 @@ def topics(mock: MockKafka | None) -> Iterator[Heimdall]:
     mark = uuid.uuid4().hex[:12]
     names = {f"{mark}.request": 3, f"{mark}.result": 3, f"{mark}.dead": 1}
     found = Heimdall(
-        bootstrap_servers=mock.bootstrap_servers if mock else str(_REAL),
+        bootstrap_servers=mock.bootstrap_servers if mock else str(REAL),
         requests=f"{mark}.request",
         results=f"{mark}.result",
         dead=f"{mark}.dead",

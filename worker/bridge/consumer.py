@@ -97,6 +97,7 @@ class Consumption:
             self._trouble(error)
             return
         self._tally.received += 1
+        self._tally.refusal = ""
         self._hand.append(self._reader.read(_record(message)))
 
     def _store(self) -> None:
@@ -187,6 +188,7 @@ class Consumption:
     def _assigned(self, _client: Consumer, partitions: list[TopicPartition]) -> None:
         self._reassigned = True
         self._tally.assigned(_places(partitions))
+        self._tally.refusal = ""
         log.info("partitions_assigned", partitions=[one.partition for one in partitions])
 
     def _revoked(self, client: Consumer, partitions: list[TopicPartition]) -> None:
@@ -223,6 +225,7 @@ class Consumption:
             return
         telemetry.count_error("kafka_error", where="bridge")
         log.warning("kafka_trouble", name=error.name(), detail=error.str(), fatal=error.fatal())
+        self._tally.refusal = f"Kafka refuses: {error.str()}"
         self._broken |= error.fatal()
 
     def _leave(self, client: Consumer) -> None:

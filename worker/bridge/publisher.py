@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -9,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from app import telemetry
 from app.container import Container
 from app.domain.analyses import Failure
-from app.domain.errors import BifrostError, DeliveryFailed
+from app.domain.errors import BifrostError, DeliveryFailed, Unavailable
 from app.domain.records import Event, EventOutcome
 from app.kafka import properties
 from worker.bridge import answers
@@ -49,6 +50,8 @@ class Publishing:
         self._owner = tally.name
         self._producer: Producer | None = None
         self._extended = 0.0
+        self._marker = ThreadPoolExecutor(1, thread_name_prefix="mark")
+        self._marking: Future[None] | None = None
 
     def run(self) -> None:
         """Until `ended`; what is on its way then is waited for, or put back."""
@@ -59,11 +62,14 @@ class Publishing:
             except Exception as error:  # noqa: BLE001 - told below; claims run out, and are sent again
                 pause = min(_LONGEST_BACKOFF, pause * 2 + 0.25)
                 self._tell(error, pause)
+        # whatever is being marked is
+        self._marker.shutdown()
 
     def _round(self) -> float:
         """Seconds to wait before the next one."""
         events = self._events.claim(self._owner, limit=self._kafka.publish_batch)
         if not events:
+            self._settled()
             return self._kafka.publish_poll_seconds
         began = self._clock.monotonic()
         try:
@@ -73,17 +79,36 @@ class Publishing:
             # or nobody could publish them until the claims run out
             self._events.release(events, owner=self._owner)
             raise
-        if outcomes:
-            self._events.settle(outcomes, owner=self._owner)
-        if back:
-            self._events.release(back, owner=self._owner)
-        self._count(outcomes, seconds=self._clock.monotonic() - began)
-        self._tally.published += sum(one.error is None for one in outcomes)
+        self._settled()
+        # While these are marked the next ones are claimed: what follows them of the same key waits for the marks.
+        self._marking = self._marker.submit(self._mark, outcomes, back, self._clock.monotonic() - began)
         if back:
             first = next(error for error in errors.values() if error is not None)
             log.warning("events_put_back", count=len(back), name=first.name(), detail=first.str())
             return 1.0
         return 0.0
+
+    def _settled(self) -> None:
+        """The marks before these are made. Raises what they did: then the claims run out."""
+        marking, self._marking = self._marking, None
+        if marking is not None:
+            marking.result()
+
+    def _mark(self, outcomes: Sequence[EventOutcome], back: Sequence[Event], seconds: float) -> None:
+        until = self._clock.monotonic() + self._kafka.delivery_timeout
+        while True:
+            try:
+                if outcomes:
+                    self._events.settle(outcomes, owner=self._owner)
+                if back:
+                    self._events.release(back, owner=self._owner)
+                break
+            except Unavailable:
+                # without the marks they are sent again; the claims last a little longer than this
+                if self._clock.monotonic() > until or self._ended.wait(_FLUSH_SECONDS):
+                    raise
+        self._count(outcomes, seconds=seconds)
+        self._tally.published += sum(one.error is None for one in outcomes)
 
     def _deliver(self, events: Sequence[Event]) -> dict[int, KafkaError | None]:
         """Event id -> None when it was acknowledged, else why not."""

@@ -42,6 +42,8 @@ class Tally:
     connected: bool = False
     #: What is wrong with that; empty when nothing is.
     trouble: str = "has not reached Kafka yet"
+    #: Why the group does not take this bridge; empty when it does.
+    refusal: str = ""
     #: Why nothing is read; empty while something is.
     pause: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -64,12 +66,12 @@ class Tally:
 
     def state(self, progress: Mapping[Place, Progress]) -> BridgeState:
         """To be reported; where there is no progress, it is not known now."""
-        detail = self.trouble or self.pause or "reads and publishes"
+        detail = self.trouble or self.refusal or self.pause or "reads and publishes"
         return BridgeState(
             name=self.name,
             started_at=self.started_at,
-            connected=self.connected,
-            reading=self.connected and not self.pause,
+            connected=self.connected and not self.refusal,
+            reading=self.connected and not self.refusal and not self.pause,
             detail=detail,
             received=self.received,
             accepted=self.accepted,

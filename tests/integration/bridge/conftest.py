@@ -7,6 +7,7 @@ import pytest
 from app.container import Container, build
 from app.settings import Settings
 from tests.support.heimdall import Heimdall
+from tests.support.kafka import REAL
 from tests.support.stores import Store
 from worker.bridge import process
 from worker.bridge.tally import Tally, bridge_name
@@ -50,8 +51,8 @@ def settings_of(heimdall: Heimdall, url: str, **kafka: object) -> Settings:
                 "delivery_timeout": 2,
                 # a member hears of a rebalance with its next heartbeat
                 "properties": {"heartbeat.interval.ms": "200"},
-                # the mock gathers the members of a group for nearly as long
-                "session_timeout": 2,
+                # the mock gathers the members of a group for nearly as long; a real broker refuses less than 6
+                "session_timeout": 6 if REAL else 2,
             }
             | kafka,
         }
