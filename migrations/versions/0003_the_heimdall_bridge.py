@@ -51,7 +51,11 @@ def upgrade() -> None:
             ADD COLUMN dead_letter_id bigint REFERENCES dead_letters ON DELETE CASCADE,
             ADD CONSTRAINT tells_of_one CHECK (num_nonnulls(analysis_id, dead_letter_id) = 1);
         CREATE INDEX outbox_dead_letter ON outbox (dead_letter_id) WHERE dead_letter_id IS NOT NULL;
-        -- read in order by the bridges
+        -- the relay's: without what waits for Kafka
+        DROP INDEX outbox_due;
+        CREATE INDEX outbox_due ON outbox (next_attempt_at, id)
+            WHERE published_at IS NULL AND dead_at IS NULL AND coalesce(callback->>'kind', '') <> 'kafka';
+        -- the bridges', in order
         CREATE INDEX outbox_kafka ON outbox (id)
             WHERE published_at IS NULL AND dead_at IS NULL AND callback->>'kind' = 'kafka';
 
@@ -67,7 +71,8 @@ def downgrade() -> None:
     """Backward."""
     op.execute("""
         DELETE FROM outbox WHERE analysis_id IS NULL;
-        DROP INDEX outbox_dead_letter, outbox_kafka;
+        DROP INDEX outbox_dead_letter, outbox_kafka, outbox_due;
+        CREATE INDEX outbox_due ON outbox (next_attempt_at, id) WHERE published_at IS NULL AND dead_at IS NULL;
         ALTER TABLE outbox
             DROP CONSTRAINT tells_of_one,
             DROP COLUMN dead_letter_id,

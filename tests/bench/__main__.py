@@ -48,8 +48,7 @@ def _jobs(options: argparse.Namespace) -> list[Measure]:
 def _durable(options: argparse.Namespace) -> list[Measure]:
     with tempfile.TemporaryDirectory(prefix="bifrost-bench-") as directory:
         _say("Durable jobs")
-        measures = durable(Path(directory) / "data", count=options.durable, singles=options.single)
-    return measures
+        return durable(Path(directory) / "data", count=options.durable, singles=options.single)
 
 
 def _bridge(options: argparse.Namespace) -> list[Measure]:
