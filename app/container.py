@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.broker import CeleryBroker
 from app.clock import SystemClock
+from app.domain.analyses import Source
 from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
@@ -16,11 +17,14 @@ from app.publishers.webhooks import WebhookPolicy, Webhooks
 from app.services.analyses import Analyses
 from app.services.announcing import AnnouncePolicy, Announcing
 from app.services.asking import Asking
+from app.services.bridges import Bridges
 from app.services.dead_letters import DeadLetters
 from app.services.dispatching import Dispatching, DispatchPolicy
+from app.services.events import Events
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
+from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
@@ -48,6 +52,9 @@ class Container:
     announcing: Announcing
     statistics: Statistics
     retention: Retention
+    intake: Intake
+    events: Events
+    bridges: Bridges
     due: DueSignal
     stops: StopSignal
     close: Callable[[], None]
@@ -67,6 +74,7 @@ def build(settings: Settings) -> Container:
     routing = _routing(settings)
     guarded = make_guard(settings, clock)
     publishers = _publishers(settings, clock)
+    bridges = Bridges(unit_of_work, configured=settings.kafka.bootstrap_servers is not None)
     needed = schema.head()
 
     def close() -> None:
@@ -86,7 +94,12 @@ def build(settings: Settings) -> Container:
             cache_ttl=settings.cache.ttl_seconds,
             publishers=publishers,
         ),
-        dead_letters=DeadLetters(unit_of_work, routing, max_replays=settings.limits.max_replays),
+        dead_letters=DeadLetters(
+            unit_of_work,
+            routing,
+            max_replays=settings.limits.max_replays,
+            max_record_replays=settings.kafka.max_replays,
+        ),
         keys=Keys(unit_of_work, clock),
         health=HealthCheck(
             unit_of_work,
@@ -94,7 +107,10 @@ def build(settings: Settings) -> Container:
                 ("database", lambda: _database_health(unit_of_work)),
                 ("migrations", lambda: schema.health(engine, needed)),
             ),
-            helpful=(("broker", broker.health),),
+            helpful=(
+                ("broker", broker.health),
+                *((("heimdall", bridges.health),) if settings.kafka.bootstrap_servers else ()),
+            ),
             routing=routing,
             guard=guarded.guard,
         ),
@@ -123,6 +139,10 @@ def build(settings: Settings) -> Container:
         ),
         statistics=Statistics(unit_of_work),
         retention=Retention(unit_of_work, _retention_policy(settings)),
+        intake=Intake(unit_of_work, routing, _intake_policy(settings)),
+        # as long as one batch may take to be acknowledged, and once more
+        events=Events(unit_of_work, lease=max(settings.outbox.lease_seconds, 2 * settings.kafka.delivery_timeout)),
+        bridges=bridges,
         due=due,
         stops=stops,
         close=close,
@@ -159,6 +179,16 @@ def _publishers(settings: Settings, clock: Clock) -> dict[str, Publisher]:
 def _retention_policy(settings: Settings) -> RetentionPolicy:
     retention = settings.retention
     return RetentionPolicy(days=retention.days, log_days=retention.log_days, batch=retention.batch)
+
+
+def _intake_policy(settings: Settings) -> IntakePolicy:
+    return IntakePolicy(
+        project=settings.kafka.project,
+        source=Source(settings.kafka.source),
+        cache_ttl=settings.cache.ttl_seconds,
+        dead_letter_topic=settings.kafka.dead_letter_topic,
+        keep=settings.retention.days * 86_400,
+    )
 
 
 def _database_health(unit_of_work: PostgresUnitOfWork) -> Health:

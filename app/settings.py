@@ -41,6 +41,32 @@ Delays = Annotated[
     BeforeValidator(lambda v: tuple(part for part in v.split(",") if part.strip()) if isinstance(v, str) else v),
 ]
 
+#: Set by the bridge itself: what it promises depends on them.
+_OURS = frozenset(
+    {
+        "bootstrap.servers", "metadata.broker.list", "group.id", "group.protocol", "enable.auto.commit",
+        "enable.auto.offset.store", "auto.offset.reset", "enable.idempotence", "acks", "request.required.acks",
+        "transactional.id", "partition.assignment.strategy", "message.timeout.ms", "delivery.timeout.ms",
+        "session.timeout.ms", "enable.partition.eof", "test.mock.num.brokers", "plugin.library.paths",
+    }
+)  # fmt: skip
+
+
+def _properties(value: object) -> object:
+    """Names as librdkafka has them: it has dots where a variable can only have underscores."""
+    if not isinstance(value, Mapping):
+        return value
+    named = {str(name).lower().replace("_", "."): each for name, each in value.items()}
+    refused = sorted(named.keys() & _OURS)
+    if refused:
+        raise ValueError(f"set by the bridge itself: {', '.join(refused)}")
+    # YAML makes numbers and booleans of what librdkafka reads as text
+    return {name: str(each).lower() if isinstance(each, bool) else str(each) for name, each in named.items()}
+
+
+Properties = Annotated[Mapping[str, SecretStr], BeforeValidator(_properties)]
+Topic = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
+
 
 def _postgres_url(value: object) -> object:
     """`postgres://` and `postgresql://` mean psycopg 3 or nothing to SQLAlchemy 2.1: name the driver we ship."""
@@ -90,6 +116,43 @@ class Kafka(Section):
     """Kafka, for Heimdall."""
 
     bootstrap_servers: str | None = Field(None, description="Kafka brokers, `host:port,host:port`. Unset: no bridge.")
+    properties: Properties = Field(
+        default_factory=dict,
+        description="Properties of librdkafka, passed on as they are: TLS, SASL and the like. In the environment "
+        "`BIFROST_KAFKA__PROPERTIES__SASL_USERNAME` is `sasl.username`. What the bridge depends on cannot be set.",
+    )
+    project: str = Field("default", min_length=1, max_length=100, description="Project that Heimdall's requests go to.")
+    source: Literal["auto", "local", "cloud", "rules"] = Field("auto", description="Who answers them.")
+    request_topic: Topic = Field("analysis.request", description="Topic that is read.")
+    result_topic: Topic = Field("analysis.result", description="Topic of the results.")
+    dead_letter_topic: Topic = Field("dlq.failed", description="Topic of the records that could not be accepted.")
+    callback_topics: Names = Field(
+        (), description="Topics that a `callback_topic` may name beside the one of the results."
+    )
+    group_id: str = Field("bifrost-consumer-group", min_length=1, description="Consumer group of all bridges.")
+    session_timeout: Seconds = Field(
+        30.0, ge=1, description="A bridge that is silent for this long loses its partitions."
+    )
+    poll_records: int = Field(100, ge=1, le=100, description="Most records of one poll.")
+    batch_records: int = Field(500, ge=1, le=5000, description="Most records stored in one transaction.")
+    max_record_bytes: int = Field(
+        16 * 1024 * 1024,
+        ge=1024,
+        le=48 * 1024 * 1024,
+        description="Largest record that is parsed, in bytes; larger ones are dead letters.",
+    )
+    pause_above: int = Field(
+        20_000, ge=1, description="With more analyses waiting than this, nothing is read until half of them are done."
+    )
+    max_replays: int = Field(5, ge=0, description="Times a dead record may go again.")
+    publish_batch: int = Field(500, ge=1, le=5000, description="Most events published at a time.")
+    publish_poll_seconds: Seconds = Field(0.2, description="Pause between two looks for events when there were none.")
+    delivery_timeout: Seconds = Field(
+        30.0, ge=1, description="Seconds for the brokers to acknowledge; then it goes back into the outbox."
+    )
+    heartbeat_file: Path | None = Field(
+        None, description="Touched every second while the bridge's loop turns, for a liveness probe. Unset: none."
+    )
 
 
 class Web(Section):

@@ -36,6 +36,8 @@ class Wishes:
     port: int | None = None
     flower_port: int | None = None
     durable: bool = True
+    #: With the mock of Kafka, whatever the settings say.
+    kafka_demo: bool = False
 
 
 class Stack:
@@ -52,7 +54,7 @@ class Stack:
         wishes: Wishes | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._wishes = wishes or Wishes()
+        self.wishes = wishes or Wishes()
         # The children get the whole environment on, so that they read the same settings as we do.
         self._environ = dict(os.environ if environ is None else environ)  # noqa: TID251 - see above
         self._say = say
@@ -79,7 +81,7 @@ class Stack:
     @property
     def flower_url(self) -> str | None:
         """Where Flower shows the workers; None when it was not asked for."""
-        return f"http://127.0.0.1:{self._wishes.flower_port}" if self._wishes.flower_port else None
+        return f"http://127.0.0.1:{self.wishes.flower_port}" if self.wishes.flower_port else None
 
     def __enter__(self) -> Self:
         """Start everything; returns when a log can be submitted."""
@@ -120,12 +122,12 @@ class Stack:
 
     def _address(self) -> tuple[str, int]:
         web = self.settings.web
-        host = self._wishes.host or web.host
-        wanted = web.port if self._wishes.port is None else self._wishes.port
+        host = self.wishes.host or web.host
+        wanted = web.port if self.wishes.port is None else self.wishes.port
         port = wanted or free_port()
         for number, address, option in (
             (port, host, "--port"),
-            (self._wishes.flower_port, "127.0.0.1", "--flower-port"),
+            (self.wishes.flower_port, "127.0.0.1", "--flower-port"),
         ):
             if number and not port_is_free(number, address):
                 raise ConfigurationInvalid(f"Port {number} of {address} cannot be used: choose another with {option}.")
@@ -141,7 +143,7 @@ class Stack:
             supervisor=self.supervisor,
             postgres=database is None,
             redis=redis is None,
-            durable=self._wishes.durable,
+            durable=self.wishes.durable,
         )
         running.enter_context(embedded)
         metrics = self.settings.metrics.directory or self.directory / "metrics"
@@ -160,12 +162,28 @@ class Stack:
             # With `-P` below: our own modules are found wherever we are started, and no others of the same name.
             "PYTHONPATH": os.pathsep.join(filter(None, (_source_root(), self._environ.get("PYTHONPATH")))),
         }
+        if self.wishes.kafka_demo:
+            self._environ["BIFROST_KAFKA__BOOTSTRAP_SERVERS"] = self._mock_kafka(running)
         if embedded.database_url:
             self._environ["BIFROST_DATABASE_URL"] = embedded.database_url
         if embedded.redis_url:
             self._environ["BIFROST_REDIS_URL"] = embedded.redis_url
         self.settings = load(self._environ)
         return _urls(self.settings)
+
+    def _mock_kafka(self, running: ExitStack) -> str:
+        """Its address, once it runs."""
+        self._say("Starting the mock of Kafka")
+        file = self.directory / "tmp" / "kafka"
+        argv = (sys.executable, "-P", "-m", "app.embedded.mock_kafka", str(file))
+        self.supervisor.start(Child(name="kafka", argv=argv, env=self._environ, grace=FLOWER_GRACE_SECONDS))
+        running.callback(self.supervisor.stop, ("kafka",))
+        deadline = time.monotonic() + READY_SECONDS
+        while not file.exists():
+            if time.monotonic() > deadline or self.supervisor.exits("kafka") >= 3:
+                raise Unavailable(f"The mock of Kafka does not start:\n{self.supervisor.last_lines('kafka')}")
+            time.sleep(0.05)
+        return file.read_text(encoding="utf-8")
 
     def _migrate(self, database_url: str) -> None:
         from app.storage.schema import upgrade
@@ -181,7 +199,7 @@ class Stack:
             self.supervisor.start(child)
 
     def _children(self, host: str, port: int) -> list[Child]:
-        flower = self._wishes.flower_port
+        flower = self.wishes.flower_port
         events = ("--events",) if flower else ()
         python = (sys.executable, "-P", "-m")
         table: dict[str, tuple[str, ...]] = {
@@ -190,6 +208,8 @@ class Stack:
             "infer": ("app.cli.main", "worker", "infer", *events),
             "dispatcher": ("app.cli.main", "dispatcher"),
         }
+        if self.settings.kafka.bootstrap_servers:
+            table["bridge"] = ("app.cli.main", "bridge")
         if flower:
             # On loopback only, and without a password its API refuses to change anything: it shows, and that is all.
             database = self.directory / "flower.db"

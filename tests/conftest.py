@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.support.servers import Servers
     from tests.support.stores import Store
 
-pytest_plugins = ["tests.support.servers"]
+pytest_plugins = ["tests.support.servers", "tests.support.kafka"]
 
 _numbers = itertools.count(1)
 

@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+import orjson
+from flask import Response
+
 from app import telemetry
 from app.api import cursors
 from app.api.auth import needs
@@ -11,6 +14,7 @@ from app.api.dead_letter_schemas import (
     AutopsySchema,
     DeadLetterFilterSchema,
     DeadLetterPageSchema,
+    DeadLetterSchema,
     ReplayedSchema,
     ReplaySchema,
 )
@@ -25,7 +29,7 @@ blueprint = Blueprint(
 )
 
 #: The origin stands in the id: other origins count for themselves.
-_ID = re.compile(rf"{Origin.ANALYSIS}-([1-9][0-9]{{0,18}})")
+_ID = re.compile(rf"({'|'.join(Origin)})-([1-9][0-9]{{0,18}})")
 
 Answer = tuple[object, dict[str, str]]
 
@@ -37,7 +41,8 @@ Answer = tuple[object, dict[str, str]]
 def find(wanted: dict[str, Any]) -> object:
     """List dead letters, latest failure first.
 
-    Every failed analysis is one until it is replayed or discarded. Every page but the last has a `next_cursor`.
+    Every failed analysis is one until it is replayed or discarded, and so is every record of Kafka that could not be
+    accepted. Every page but the last has a `next_cursor`.
     """
     wanted.setdefault("limit", limits().page_default)
     page = container().dead_letters.list(DeadLetterFilter(project_id=caller().project_id, **wanted))
@@ -49,26 +54,33 @@ def find(wanted: dict[str, Any]) -> object:
 @blueprint.arguments(NothingSchema(), location="query")
 @blueprint.response(200, AutopsySchema())
 def look(_nothing: dict[str, Any], letter_id: str) -> object:
-    """Look at a dead letter: why it failed, and everything that was tried."""
-    return container().dead_letters.get(caller().project_id, _id(letter_id))
+    """Look at a dead letter: why it failed, and everything that was tried; for a record, as it came."""
+    origin, number = _id(letter_id)
+    return container().dead_letters.get(caller().project_id, number, origin=origin)
 
 
 @blueprint.route("/dead-letters/<letter_id>/replay", methods=["POST"])
 @needs(Scope.ADMIN)
 @blueprint.arguments(NothingSchema(), location="query")
+@blueprint.alt_response(200, schema=DeadLetterSchema(), description="It is a record: a bridge takes it in again.")
 @blueprint.response(
     202,
     AnalysisSchema(),
     description="It goes again, from the beginning.",
     headers={"Location": {"description": "Where to look.", "schema": {"type": "string"}}},
 )
-def replay(_nothing: dict[str, Any], letter_id: str) -> Answer:
+def replay(_nothing: dict[str, Any], letter_id: str) -> Answer | Response:
     """Replay a dead letter.
 
-    Its analysis keeps its id, has all its attempts again, and loses its deadline, which is over.
+    Its analysis keeps its id, has all its attempts again, and loses its deadline, which is over. A record is read again
+    by the next bridge that runs, at most `kafka.max_replays` times.
     """
     project = caller().project_id
-    analysis_id = container().dead_letters.replay(project, _id(letter_id))
+    origin, number = _id(letter_id)
+    if origin is Origin.RECORD:
+        letter = container().dead_letters.replay_record(project, number)
+        return Response(orjson.dumps(DeadLetterSchema().dump(letter)), content_type="application/json")
+    analysis_id = container().dead_letters.replay(project, number)
     headers = {"Location": f"/api/v1/analyses/{analysis_id}", "Retry-After": "1"}
     return container().analyses.get(project, analysis_id), headers
 
@@ -93,15 +105,18 @@ def replay_all(wanted: dict[str, Any]) -> object:
 def discard(_nothing: dict[str, Any], letter_id: str) -> None:
     """Discard a dead letter.
 
-    It is listed no more. Its analysis stays in the history, failed, and can still be sent again by its own `retry`.
+    It is listed no more. Its analysis stays in the history, failed, and can still be sent again by its own `retry`; a
+    record is deleted with `retention.days`.
     """
-    container().dead_letters.discard(caller().project_id, _id(letter_id))
+    origin, number = _id(letter_id)
+    container().dead_letters.discard(caller().project_id, number, origin=origin)
 
 
-def _id(text: str) -> int:
+def _id(text: str) -> tuple[Origin, int]:
     """What is not an id is the id of nothing."""
     found = _ID.fullmatch(text)
-    if found is None or int(found[1]) > cursors.MAX_ID:
+    if found is None or int(found[2]) > cursors.MAX_ID:
         raise DeadLetterNotFound
-    telemetry.bind(analysis_id=int(found[1]))
-    return int(found[1])
+    if found[1] == Origin.ANALYSIS:
+        telemetry.bind(analysis_id=int(found[2]))
+    return Origin(found[1]), int(found[2])

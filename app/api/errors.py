@@ -78,6 +78,7 @@ TABLE: Mapping[type[errors.BifrostError], tuple[HTTPStatus, str]] = {
     errors.AnalysisFinished: (HTTPStatus.CONFLICT, "The analysis is finished"),
     errors.AnalysisUnfinished: (HTTPStatus.CONFLICT, "The analysis has not ended"),
     errors.LogDeleted: (HTTPStatus.CONFLICT, "The log was deleted"),
+    errors.ReplaysUsedUp: (HTTPStatus.CONFLICT, "It may not go again"),
     errors.Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Try again soon"),
     errors.StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The database is away"),
     errors.BrokerUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The broker is away"),

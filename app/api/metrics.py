@@ -36,6 +36,7 @@ def prometheus() -> Response:
         lambda: _asked(container().health.depths),
         loads=lambda: _asked(container().health.loads),
         outbox=lambda: _asked(container().announcing.depths),
+        bridges=lambda: _asked(container().bridges.states),
         more=(current_app.extensions[_EXTENSION],),
     )
     return Response(text, content_type=content_type)

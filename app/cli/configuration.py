@@ -1,7 +1,7 @@
 """`config`: the settings in effect."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 from pydantic import BaseModel, SecretStr
@@ -48,6 +48,8 @@ def _masked(value: object) -> object:
         secret = value.get_secret_value()
         # of an address, all but the password helps
         return _PASSWORD.sub(r"\1:***@", secret) if "://" in secret else "***"
+    if isinstance(value, Mapping):
+        return [f"{name}=***" for name in sorted(value)]
     if isinstance(value, str):
         return _PASSWORD.sub(r"\1:***@", value)
     return list(value) if isinstance(value, tuple) else value if isinstance(value, int | float | None) else str(value)

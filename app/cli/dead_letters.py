@@ -1,5 +1,6 @@
 """`dead-letters`: what failed for good."""
 
+import base64
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -14,6 +15,8 @@ from app.client import ApiError
 from app.pipeline.escaping import one_line
 
 _COLUMNS = ("ID", "FAILED", "CODE", "STAGE", "ATTEMPTS", "REPLAYS", "SERVICE", "DETAIL")
+#: Of a record's value; `--json` has all of it.
+_VALUE_BYTES = 500
 _ATTEMPTS = ("STARTED", "ENDED", "STAGE", "ATTEMPT", "PROVIDER", "OUTCOME", "ERROR")
 
 
@@ -33,6 +36,7 @@ class LetterId(click.ParamType[str]):
 _IDS = click.argument("ids", nargs=-1, required=True, type=LetterId(), metavar="ID...")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's objects, one on each line.")
 _filters = with_options(
+    click.option("--origin", type=click.Choice(["analysis", "record"]), help="Only analyses, or records of Kafka."),
     click.option("--code", metavar="CODE", help="Only those that failed with this error code."),
     click.option("--service", "service_name", metavar="NAME", help="Only of this service."),
     click.option("--since", type=Moment(), help="Only failed later: a time, or an age such as 90m, 24h, 7d."),
@@ -74,7 +78,10 @@ def show(*, ids: tuple[str, ...], as_json: bool) -> None:
             continue
         letter, attempts = _child(autopsy, "letter"), autopsy.get("attempts")
         output.table(_COLUMNS, [_row(letter)])
-        output.table(_ATTEMPTS, [_attempt(one) for one in attempts] if isinstance(attempts, list) else [])
+        if isinstance(attempts, list) and attempts:
+            output.table(_ATTEMPTS, [_attempt(one) for one in attempts])
+        if _child(autopsy, "record"):
+            _record(_child(autopsy, "record"))
     click.get_current_context().exit(code)
 
 
@@ -86,7 +93,8 @@ def show(*, ids: tuple[str, ...], as_json: bool) -> None:
 def replay(*, ids: tuple[str, ...], all_: bool, as_json: bool, **filters: str | None) -> None:
     """Replay dead letters, by id or by filter.
 
-    Their analyses go again from the beginning. By filter the oldest go first; it ends when all of them have gone.
+    Their analyses go again from the beginning; records are taken in again by the next bridge that runs. By filter the
+    oldest go first; it ends when all of them have gone.
     """
     wanted = _given(filters)
     if bool(ids) + bool(wanted) + all_ != 1:
@@ -98,7 +106,9 @@ def replay(*, ids: tuple[str, ...], all_: bool, as_json: bool, **filters: str | 
             if as_json:
                 output.json_line(analysis)
             else:
-                output.result(f"analysis {analysis.get('id')} goes again")
+                # a record has no analysis yet
+                kind = "" if "origin" in analysis else "analysis "
+                output.result(f"{kind}{analysis.get('id')} goes again")
         click.get_current_context().exit(code)
     # what fails again meanwhile is for the next time, or this would never end
     wanted.setdefault("until", Moment().convert("0s", None, None))
@@ -160,6 +170,13 @@ def _row(letter: Mapping[str, object]) -> tuple[str, ...]:
         _text(letter, "service_name"),
         _text(error, "detail"),
     )
+
+
+def _record(record: Mapping[str, object]) -> None:
+    """Where it stands, and how its value begins."""
+    value = base64.b64decode(_text(record, "value") or "")
+    output.result(f"{_text(record, 'topic')}, partition {_text(record, 'partition')}, offset {_text(record, 'offset')}")
+    output.result(one_line(value[:_VALUE_BYTES].decode(errors="replace")) + ("…" if len(value) > _VALUE_BYTES else ""))
 
 
 def _attempt(attempt: Mapping[str, object]) -> tuple[str, ...]:

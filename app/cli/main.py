@@ -38,9 +38,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "serve": ("app.cli.processes:serve", "Run the web process."),
             "worker": ("app.cli.processes:worker", "Run a worker of one stage."),
             "dispatcher": ("app.cli.processes:dispatcher", "Run the dispatcher."),
+            "bridge": ("app.cli.processes:bridge", "Run the bridge to Kafka."),
         },
         "Administration": {
             "doctor": ("app.cli.doctor:doctor", "Check everything Bifrost depends on, and say what to do."),
+            "heimdall": ("app.cli.heimdall:heimdall", "Show how the bridge to Kafka is, and make its topics."),
             "keys": ("app.cli.keys:keys", "Create, list and revoke API keys."),
             "db": ("app.cli.database:db", "Upgrade, downgrade and show the database's schema."),
             "config": ("app.cli.configuration:config", "Show the effective settings."),

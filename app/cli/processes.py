@@ -1,4 +1,4 @@
-"""`serve`, `worker`, `dispatcher`: one process each, for a service manager or a container to start."""
+"""`serve`, `worker`, `dispatcher`, `bridge`: one process each, for a service manager or a container to start."""
 
 import importlib
 import os
@@ -9,6 +9,7 @@ from types import MappingProxyType
 import click
 
 from app.cli.connection import administrative, remembered_environ
+from app.cli.exits import Stop
 
 _STAGES = ("prepare", "infer")
 #: CPU work needs processes; waiting on models needs threads.
@@ -79,6 +80,21 @@ def dispatcher() -> None:
     _read_by_children({})
     # by name: the app does not know the worker
     importlib.import_module("worker.dispatcher.loop").run(settings)
+
+
+@click.command()
+def bridge() -> None:
+    """Run the bridge to Kafka.
+
+    It reads Heimdall's requests, and publishes their results and the dead letters. Several may run: they share the
+    partitions.
+    """
+    settings = administrative()
+    if not settings.kafka.bootstrap_servers:
+        raise Stop("No Kafka is configured: set BIFROST_KAFKA__BOOTSTRAP_SERVERS.")
+    _read_by_children({})
+    # by name: the app does not know the worker
+    importlib.import_module("worker.bridge.process").run(settings)
 
 
 def _read_by_children(settings: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -31,19 +32,30 @@ Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers | No
 @click.option("--port", type=click.IntRange(0, 65535), help="Port the API listens on; 0 takes a free one.")
 @click.option("--flower", is_flag=True, help="Also start Flower, which shows queues and workers, on loopback.")
 @click.option("--flower-port", type=click.IntRange(1, 65535), default=5555, show_default=True, help="Flower's port.")
+@click.option(
+    "--kafka-demo", is_flag=True, help="Also start a mock of Kafka, and a small Heimdall that asks and prints answers."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show everything the processes write, not only warnings.")
 def up(
-    data_dir: Path | None, host: str | None, port: int | None, flower: bool, flower_port: int, verbose: bool
+    *,
+    data_dir: Path | None,
+    host: str | None,
+    port: int | None,
+    flower: bool,
+    flower_port: int,
+    kafka_demo: bool,
+    verbose: bool,
 ) -> None:
     """Run all of Bifrost on this machine until Ctrl-C.
 
-    Starts PostgreSQL and Redis (unless BIFROST_DATABASE_URL and BIFROST_REDIS_URL name others), the API, the workers
-    and the dispatcher, and prints where everything is. The data stays for the next time.
+    Starts PostgreSQL and Redis (unless BIFROST_DATABASE_URL and BIFROST_REDIS_URL name others), the API, the workers,
+    the dispatcher and, with Kafka configured, the bridge, and prints where everything is. The data stays for the next
+    time.
     """
     environ = dict(os.environ)  # noqa: TID251 - the processes get it whole, so that all read the same settings
     if data_dir:
         environ["BIFROST_DATA_DIR"] = str(data_dir.absolute())
-    wishes = Wishes(host=host, port=port, flower_port=flower_port if flower else None)
+    wishes = Wishes(host=host, port=port, flower_port=flower_port if flower else None, kafka_demo=kafka_demo)
     try:
         stack = Stack(environ, wishes=wishes, say=_say)
         quiet = {} if verbose else {"level": "WARNING"}
@@ -92,12 +104,22 @@ def _run(stack: Stack, signals: _Signals, *, verbose: bool, custom_directory: bo
             # They complain until they are ready; if they never were, the error would have shown it.
             tail.skip("initdb", "postgres", "redis")
             _introduce(stack, custom_directory=custom_directory)
-            while not signals.ended.wait(LOOK_SECONDS):
-                for line in tail.new_lines():
-                    click.echo(line, err=True)
+            with _heimdall(stack):
+                while not signals.ended.wait(LOOK_SECONDS):
+                    for line in tail.new_lines():
+                        click.echo(line, err=True)
             _say("Stopping (once more to stop at once)")
     except KeyboardInterrupt:  # during the start: what had been started is stopped by now
         return
+
+
+def _heimdall(stack: Stack) -> AbstractContextManager[object]:
+    """With `--kafka-demo`, somebody who asks."""
+    if not stack.wishes.kafka_demo:
+        return nullcontext()
+    from app.cli.heimdall_demo import SmallHeimdall
+
+    return SmallHeimdall(stack.settings.kafka, say=click.echo)
 
 
 def _introduce(stack: Stack, *, custom_directory: bool) -> None:
@@ -109,6 +131,7 @@ def _introduce(stack: Stack, *, custom_directory: bool) -> None:
         "Data": str(stack.directory),
         "Logs": str(stack.directory / "logs"),
         "Flower": stack.flower_url,
+        "Kafka": stack.settings.kafka.bootstrap_servers,
         "Try": f"{'BIFROST_DATA_DIR=' + str(stack.directory) + ' ' if custom_directory else ''}"
         f"{command()} submit some.log --wait",
         "Stop": "Ctrl-C",

@@ -146,6 +146,10 @@ class Client:
             self._clock.sleep(pause)
             pause = _next_pause(pause, answer)
 
+    def heimdall(self) -> Mapping[str, object]:
+        """How the bridge to Kafka is."""
+        return self._transport.send(Call(method="GET", path="/api/v1/heimdall/status")).body
+
     def statistics(self, hours: int) -> Mapping[str, object]:
         """The last hours of the key's project, as the API tells them."""
         return self._transport.send(Call(method="GET", path="/api/v1/stats", query=[("hours", str(hours))])).body

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.domain.analyses import Failure, Source, Stage
+from app.domain.records import Record, RecordStage
 
 
 class Origin(StrEnum):
@@ -13,22 +14,25 @@ class Origin(StrEnum):
 
     #: An accepted analysis.
     ANALYSIS = "analysis"
+    #: A record of Kafka that could not be accepted.
+    RECORD = "record"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeadLetter:
-    """A failed analysis that nobody has discarded. `id` is the analysis's."""
+    """What failed, and nobody has discarded. `id` is the analysis's; records count for themselves."""
 
     origin: Origin
     id: int
     project_id: int
     #: Why it failed.
     error: Failure
-    source: Source
+    #: None for a record: it was not asked yet.
+    source: Source | None
     #: Who was to answer.
     provider: str | None
     #: The stage it failed in.
-    stage: Stage
+    stage: Stage | RecordStage
     #: Attempts of that stage that were used up.
     attempts: int
     #: How often it was sent again before it failed this time.
@@ -39,6 +43,11 @@ class DeadLetter:
     correlation_id: str | None
     created_at: datetime
     failed_at: datetime
+
+    @property
+    def place(self) -> tuple[datetime, int]:
+        """Where it stands in the list of all: `DeadLetterFilter.before` takes it. No two have the same."""
+        return self.failed_at, self.id * 2 + (self.origin is Origin.RECORD)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +69,9 @@ class Autopsy:
     """A dead letter with everything that was tried, oldest first."""
 
     letter: DeadLetter
-    attempts: Sequence[PastAttempt]
+    attempts: Sequence[PastAttempt] = ()
+    #: As it came, for a record.
+    record: Record | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +79,7 @@ class DeadLetterFilter:
     """Which dead letters. `since` and `until` are times of the failure; `before` is the keyset of a list."""
 
     project_id: int
+    origin: Origin | None = None
     code: str | None = None
     service_name: str | None = None
     since: datetime | None = None

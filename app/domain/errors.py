@@ -9,7 +9,7 @@
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound
-    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted
+    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted  ReplaysUsedUp
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable
     │   └── MigrationsPending
@@ -23,6 +23,9 @@
     ├── WorkerLost                   the worker died too often with this analysis
     ├── DeliveryFailed               the receiver of an event did not acknowledge it
     │   └── ReceiverGone
+    ├── RecordRefused                a record of Kafka is not a request we can take
+    │   ├── RecordUnreadable  RecordTooLarge  RecordInvalid
+    │   └── CallbackTopicRefused  RequestConflict
     └── ConfigurationInvalid         nothing can start
 
 A class's docstring is its message; `code` is the stable name that users see, and stands in docs/errors.md.
@@ -157,6 +160,12 @@ class LogDeleted(Conflict):
     """The log was deleted: its time was over."""
 
     code = "log_deleted"
+
+
+class ReplaysUsedUp(Conflict):
+    """This dead letter has gone again as often as it may."""
+
+    code = "replays_used_up"
 
 
 class Unavailable(BifrostError):
@@ -310,6 +319,42 @@ class ReceiverGone(DeliveryFailed):
 
     code = "receiver_gone"
     retryable = False
+
+
+class RecordRefused(BifrostError):
+    """The record could not be accepted."""
+
+    code = "record_refused"
+
+
+class RecordUnreadable(RecordRefused):
+    """The record is not a JSON object."""
+
+    code = "record_unreadable"
+
+
+class RecordTooLarge(RecordRefused):
+    """The record is larger than the bridge parses."""
+
+    code = "record_too_large"
+
+
+class RecordInvalid(RecordRefused):
+    """The record's fields are not those of a request."""
+
+    code = "record_invalid"
+
+
+class CallbackTopicRefused(RecordRefused):
+    """The bridge does not publish to this topic."""
+
+    code = "callback_topic_refused"
+
+
+class RequestConflict(RecordRefused):
+    """This request id was used before with another request."""
+
+    code = "request_conflict"
 
 
 class ConfigurationInvalid(BifrostError):

@@ -25,6 +25,7 @@ from app.domain.guards import Load, Ticket, Verdict
 from app.domain.keys import ApiKey, NewKey
 from app.domain.logs import PreparedLog
 from app.domain.prompts import Completion, Prompt
+from app.domain.record_ports import Bridges, DeadRecords, Events, Intake
 from app.domain.statistics import Counts
 
 
@@ -441,6 +442,22 @@ class Transaction(Protocol):
     @property
     def retention(self) -> Retention:
         """Deleting."""
+
+    @property
+    def intake(self) -> Intake:
+        """Many submissions at once."""
+
+    @property
+    def dead_records(self) -> DeadRecords:
+        """What came over Kafka and could not be accepted."""
+
+    @property
+    def events(self) -> Events:
+        """Events for Kafka."""
+
+    @property
+    def bridges(self) -> Bridges:
+        """What the bridges say of themselves."""
 
 
 class UnitOfWork(Protocol):

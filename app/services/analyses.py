@@ -1,12 +1,10 @@
 """Analyses, for whoever submits and reads them."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
-import orjson
 import structlog
 
 from app import telemetry
@@ -20,9 +18,9 @@ from app.domain.errors import (
     LogTooLarge,
 )
 from app.domain.ports import Fingerprint, Publisher, UnitOfWork
-from app.pipeline import PIPELINE_VERSION
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
+from app.services.fingerprinting import cache_key_of, log_hash_of, sha256_of
 from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
@@ -161,19 +159,7 @@ class Analyses:
             raise LogEmpty
 
     def _fingerprint(self, submission: Submission) -> Fingerprint:
-        log_hash = hashlib.sha256(submission.log.encode()).hexdigest()
-        shapes_the_answer = (
-            PIPELINE_VERSION,
-            self._routing.identity(submission.source),
-            submission.project_id,
-            log_hash,
-            submission.source,
-            submission.model,
-            submission.language,
-            submission.analysis_type,
-            submission.service_name,
-            submission.environment,
-        )
+        log_hash = log_hash_of(submission)
         request = {
             name: value
             for name, value in asdict(submission).items()
@@ -181,8 +167,8 @@ class Analyses:
         }
         return Fingerprint(
             log_hash=log_hash,
-            cache_key=_sha256(shapes_the_answer),
-            request_hash=_sha256({**request, "log_hash": log_hash}),
+            cache_key=cache_key_of(submission, log_hash=log_hash, identity=self._routing.identity(submission.source)),
+            request_hash=sha256_of({**request, "log_hash": log_hash}),
         )
 
     @staticmethod
@@ -208,7 +194,3 @@ def _count(analysis: Analysis) -> None:
         degraded=analysis.degraded,
         seconds=analysis.duration_seconds or 0.0,
     )
-
-
-def _sha256(value: object) -> str:
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -43,7 +43,8 @@ class PostgresDeadLetters:
         where, values = _where(wanted)
         if wanted.before is not None:
             where += " AND (finished_at, id) < (:before_at, :before_id)"
-            values["before_at"], values["before_id"] = wanted.before
+            # of a `DeadLetter.place`
+            values["before_at"], values["before_id"] = wanted.before[0], (wanted.before[1] + 1) // 2
         statement = text(
             f"SELECT {_SHOWN} FROM analysis_results WHERE {where} ORDER BY finished_at DESC, id DESC LIMIT :limit"
         )

@@ -11,6 +11,8 @@ from app.storage import codecs
 
 #: Also the condition of the partial indexes.
 _OPEN = "o.published_at IS NULL AND o.dead_at IS NULL"
+#: Also a condition of the index `outbox_due`: what waits for Kafka, perhaps for hours, is no business of this claim.
+_NOT_KAFKA = "coalesce(o.callback->>'kind', '') <> 'kafka'"
 #: Never "id > last": ids are given before commits, so a smaller one may become visible later.
 #: An earlier event of the same key blocks the later ones, whoever holds it and however long it waits.
 _FIRST_OF_ITS_KEY = """NOT EXISTS (
@@ -21,7 +23,7 @@ _UNCLAIMED = "(o.claimed_until IS NULL OR o.claimed_until < now())"
 _CLAIM = text(f"""
     WITH due AS (
         SELECT o.id FROM outbox o
-        WHERE {_OPEN} AND o.next_attempt_at <= now() AND {_UNCLAIMED}
+        WHERE {_OPEN} AND {_NOT_KAFKA} AND o.next_attempt_at <= now() AND {_UNCLAIMED}
             AND o.callback->>'kind' = ANY(CAST(:publishers AS text[]))
             AND coalesce(o.callback->>'lane', '') <> ALL(CAST(:full AS text[]))
             AND {_FIRST_OF_ITS_KEY}

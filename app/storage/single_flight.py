@@ -11,11 +11,11 @@ from app.storage.endings import ANSWER, answered, released
 _OPEN = "status IN ('queued', 'retrying', 'running')"
 _WAITING = "status IN ('queued', 'retrying')"
 #: First number of our advisory locks on cache keys.
-_FLIGHT = 7302
+FLIGHT = 7302
 
 #: Until the transaction ends, nobody else submits the same. Look for a leader and for a cached answer after this:
 #: what the one before us has committed is seen.
-BOARDING = f"SELECT pg_advisory_xact_lock({_FLIGHT}, hashtext(:cache_key))"
+BOARDING = f"SELECT pg_advisory_xact_lock({FLIGHT}, hashtext(:cache_key))"
 #: The analysis to follow. It becomes as urgent as the most urgent that waits for it.
 LEADER = f"""leader AS (
         SELECT id FROM analysis_results

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, text
 
 STATISTICS = 0x42494601  # "BIF" and a number
 RETENTION = 0x42494602
+EVENTS = 0x42494603
 
 _TRY = text("SELECT pg_try_advisory_xact_lock(:key)")
 #: Longer than requests may take: nobody waits for this, and it holds no lock that others need.

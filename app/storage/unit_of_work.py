@@ -8,11 +8,15 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from app.storage.analyses import PostgresAnalyses
+from app.storage.bridges import PostgresBridges
 from app.storage.claims import PostgresClaims
 from app.storage.dead_letters import PostgresDeadLetters
+from app.storage.dead_records import PostgresDeadRecords
 from app.storage.direct import direct
 from app.storage.dispatch import PostgresDispatch
 from app.storage.engine import translated
+from app.storage.events import PostgresEvents
+from app.storage.intake import PostgresIntake
 from app.storage.keys import PostgresKeys
 from app.storage.outbox import PostgresOutbox
 from app.storage.retention import PostgresRetention
@@ -64,6 +68,26 @@ class PostgresTransaction:
     def retention(self) -> PostgresRetention:
         """Deleting."""
         return PostgresRetention(self._connection)
+
+    @cached_property
+    def intake(self) -> PostgresIntake:
+        """Many submissions at once."""
+        return PostgresIntake(self._connection)
+
+    @cached_property
+    def dead_records(self) -> PostgresDeadRecords:
+        """What came over Kafka and could not be accepted."""
+        return PostgresDeadRecords(self._connection)
+
+    @cached_property
+    def events(self) -> PostgresEvents:
+        """Events for Kafka."""
+        return PostgresEvents(self._connection)
+
+    @cached_property
+    def bridges(self) -> PostgresBridges:
+        """What the bridges say of themselves."""
+        return PostgresBridges(self._connection)
 
 
 class PostgresUnitOfWork:

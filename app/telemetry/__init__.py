@@ -15,6 +15,7 @@ from app.telemetry.metrics import (
     share_metrics,
     shared_directory,
 )
+from app.telemetry.records import count_published, count_records, observe_batch
 
 __all__ = [
     "bind",
@@ -26,9 +27,12 @@ __all__ = [
     "count_delivery",
     "count_error",
     "count_follower",
+    "count_published",
+    "count_records",
     "count_rest",
     "exposition",
     "forget_process",
+    "observe_batch",
     "serve_metrics",
     "share_metrics",
     "shared_directory",

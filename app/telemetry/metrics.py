@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from app.domain.announcements import OutboxDepth
 from app.domain.guards import Load
 from app.domain.ports import QueueDepth, Swept
+from app.domain.records import BridgeState
+from app.telemetry.records import BridgeMetrics
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -110,6 +112,7 @@ def exposition(
     *,
     loads: Callable[[], Sequence[Load]] = tuple,
     outbox: Callable[[], Sequence[OutboxDepth]] = tuple,
+    bridges: Callable[[], Sequence[BridgeState]] = tuple,
     more: "Iterable[CollectorRegistry]" = (),
 ) -> tuple[bytes, str]:
     """Everything for Prometheus, and its content type: the shared processes or this one, and the queues right now."""
@@ -118,7 +121,9 @@ def exposition(
 
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Sources((*_counted(more), _Queues(depths), _Guards(loads), _Outbox(outbox))))
+    registry.register(
+        _Sources((*_counted(more), _Queues(depths), _Guards(loads), _Outbox(outbox), BridgeMetrics(bridges)))
+    )
     return encode(registry), content_type
 
 

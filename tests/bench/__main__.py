@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: submissions, durable jobs, dispatch, end to end, preparation, over the real processes."""
+"""`python -m tests.bench`: submissions, durable jobs, dispatch, end to end, the bridge, preparation: all real."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from app.settings import Log
 from app.stack import Stack, Wishes
 from app.telemetry import configure_logging
+from tests.bench.bridge import bridge
 from tests.bench.dispatching import dispatching
 from tests.bench.durable import durable
 from tests.bench.jobs import crowd, single
@@ -24,11 +25,12 @@ def main() -> None:
     parser.add_argument("--single", type=int, default=50, help="analyses submitted one by one (50)")
     parser.add_argument("--durable", type=int, default=2000, help="durable jobs, submitting excluded (2000)")
     parser.add_argument("--rounds", type=int, default=100, help="looks of the dispatcher (100)")
+    parser.add_argument("--events", type=int, default=20_000, help="events through the bridge to Kafka (20000)")
     parser.add_argument("--megabytes", type=float, default=10, help="size of the generated log (10)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     configure_logging(Log(level="WARNING"))
-    measures = [*_jobs(options), *_durable(options), *_dispatching(options), *_preparation(options)]
+    measures = [*_jobs(options), *_durable(options), *_dispatching(options), *_bridge(options), *_preparation(options)]
     text = as_json(measures) if options.json else f"{machine()}\n\n{as_table(measures)}"
     sys.stdout.write(text + "\n")
 
@@ -49,6 +51,12 @@ def _durable(options: argparse.Namespace) -> list[Measure]:
     with tempfile.TemporaryDirectory(prefix="bifrost-bench-") as directory:
         _say("Durable jobs")
         return durable(Path(directory) / "data", count=options.durable, singles=options.single)
+
+
+def _bridge(options: argparse.Namespace) -> list[Measure]:
+    with tempfile.TemporaryDirectory(prefix="bifrost-bench-") as directory:
+        _say("Events through the bridge")
+        return bridge(Path(directory) / "data", count=options.events)
 
 
 def _dispatching(options: argparse.Namespace) -> list[Measure]:

@@ -18,9 +18,11 @@ from app.domain.errors import (
 from app.domain.guards import Load
 from app.domain.keys import ApiKey, Scope
 from app.domain.ports import Health, QueueDepth
+from app.domain.records import BridgeState
 from app.domain.statistics import Counts, ModelTally, Summary, tally
 from app.pipeline.decoding import clean
 from app.services.analyses import Page, Submitted
+from app.services.bridges import BridgesStatus
 from app.settings import Settings
 
 _START = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -135,6 +137,22 @@ class Announcing:
 
 
 @dataclass
+class Bridges:
+    """Has what it is told to have."""
+
+    running: tuple[BridgeState, ...] = ()
+    fault: BifrostError | None = None
+
+    def states(self) -> tuple[BridgeState, ...]:
+        if self.fault:
+            raise self.fault
+        return self.running
+
+    def status(self) -> BridgesStatus:
+        return BridgesStatus(configured=True, ok=True, detail="well", bridges=self.states(), waiting=0, dead=0)
+
+
+@dataclass
 class Statistics:
     """Remembers what it was asked; `counts` is what it knows."""
 
@@ -158,6 +176,7 @@ class Parts:
     def __post_init__(self) -> None:
         self.analyses = Analyses(self.settings.limits.max_log_bytes)
         self.announcing = Announcing()
+        self.bridges = Bridges()
         self.statistics = Statistics()
 
 

@@ -192,3 +192,19 @@ def test_every_setting_explains_itself():
 def test_without_an_argument_the_processes_own_environment_is_read():
     assert "BIFROST_WEB__PORT" not in os.environ  # noqa: TID251 - what the tests were started with
     assert load().web.port == 8000
+
+
+def test_properties_of_the_kafka_client_are_named_as_it_names_them():
+    environ = {
+        "BIFROST_KAFKA__PROPERTIES__SECURITY_PROTOCOL": "SASL_SSL",
+        "BIFROST_KAFKA__PROPERTIES__SASL_PASSWORD": "hunter2",
+    }
+    kafka = load(environ).kafka
+    assert set(kafka.properties) == {"security.protocol", "sasl.password"}
+    assert kafka.properties["sasl.password"].get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(kafka)
+
+
+def test_what_the_bridge_promises_cannot_be_set_away():
+    with pytest.raises(ConfigurationInvalid, match="set by the bridge itself: acks"):
+        load({"BIFROST_KAFKA__PROPERTIES__ACKS": "0"})

@@ -67,7 +67,7 @@ def test_what_failed_is_a_dead_letter_with_its_story(api, fail):
     assert (letter["origin"], letter["analysis_id"]) == ("analysis", analysis_id)
     assert (letter["error"]["code"], letter["service_name"], letter["replays"]) == ("deadline_exceeded", "api", 0)
     shown = api.get(letter["links"]["self"]).json
-    assert shown == {"letter": letter, "attempts": []}
+    assert shown == {"letter": letter, "attempts": [], "record": None}
     assert api.get(letter["links"]["analysis"]).json["id"] == analysis_id
 
 

@@ -1,0 +1,72 @@
+"""How the bridges to Kafka are, for people and for readiness."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.ports import Health, UnitOfWork
+from app.domain.records import BridgeState
+
+#: A bridge speaks every two seconds; one that is silent for this long is gone, or cannot reach the database.
+SILENT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BridgesStatus:
+    """All of them, and what they still have to publish. `dead` will never be published by itself."""
+
+    configured: bool
+    ok: bool
+    detail: str
+    bridges: Sequence[BridgeState]
+    waiting: int
+    dead: int
+
+
+class Bridges:
+    """Report and tell. Everything but `health` raises `StorageUnavailable`."""
+
+    def __init__(self, unit_of_work: UnitOfWork, *, configured: bool) -> None:
+        self._unit_of_work = unit_of_work
+        self._configured = configured
+
+    def report(self, state: BridgeState) -> None:
+        """A bridge speaks of itself."""
+        with self._unit_of_work() as tx:
+            tx.bridges.report(state)
+
+    def leave(self, name: str) -> None:
+        """A bridge has ended in order."""
+        with self._unit_of_work() as tx:
+            tx.bridges.leave(name)
+
+    def states(self) -> Sequence[BridgeState]:
+        """Those that run, by name."""
+        with self._unit_of_work() as tx:
+            return tx.bridges.list(silent=SILENT_SECONDS)
+
+    def status(self) -> BridgesStatus:
+        """How they are."""
+        with self._unit_of_work() as tx:
+            states = tx.bridges.list(silent=SILENT_SECONDS)
+            waiting, dead = tx.events.waiting()
+        ok, detail = self._judged(states)
+        return BridgesStatus(
+            configured=self._configured, ok=ok, detail=detail, bridges=states, waiting=waiting, dead=dead
+        )
+
+    def health(self) -> Health:
+        """For readiness: one bridge that reaches Kafka is enough."""
+        ok, detail = self._judged(self.states())
+        return Health(name="heimdall", ok=ok, detail=detail, optional=not self._configured)
+
+    def _judged(self, states: Sequence[BridgeState]) -> tuple[bool, str]:
+        connected = [one for one in states if one.connected]
+        if connected:
+            reading = sum(one.reading for one in connected)
+            lag = sum(part.lag or 0 for one in connected for part in one.partitions)
+            return True, f"{len(connected)} connected, {reading} reading, {lag} records behind"
+        if states:
+            return False, states[0].detail
+        if not self._configured:
+            return True, "no Kafka is configured"
+        return False, "no bridge runs: start one with `bifrost-cli bridge`"

@@ -1,0 +1,36 @@
+"""What makes two submissions the same: of their logs, of everything that shapes the answer, of the whole request."""
+
+import hashlib
+
+import orjson
+
+from app.domain.analyses import Submission
+from app.pipeline import PIPELINE_VERSION
+
+
+def log_hash_of(submission: Submission) -> str:
+    """SHA-256 of the log, hex."""
+    return hashlib.sha256(submission.log.encode()).hexdigest()
+
+
+def cache_key_of(submission: Submission, *, log_hash: str, identity: str) -> str:
+    """SHA-256, hex; equal for submissions that may share one answer. `identity`: who would answer."""
+    return sha256_of(
+        (
+            PIPELINE_VERSION,
+            identity,
+            submission.project_id,
+            log_hash,
+            submission.source,
+            submission.model,
+            submission.language,
+            submission.analysis_type,
+            submission.service_name,
+            submission.environment,
+        )
+    )
+
+
+def sha256_of(value: object) -> str:
+    """SHA-256 of its JSON with sorted keys, hex."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,1 @@
+"""The bridge: requests in from Kafka, results and dead letters out."""

@@ -1,0 +1,89 @@
+"""The bridge's process. Any number may run: the group gives each its partitions."""
+
+import signal
+import threading
+from types import FrameType
+
+import structlog
+
+from app import telemetry
+from app.container import Container, build
+from app.domain.analyses import Source
+from app.domain.errors import Unavailable
+from app.settings import Settings
+from worker.bridge.adapter import Reader, RequestLimits
+from worker.bridge.consumer import Consumption
+from worker.bridge.keeper import Keeping
+from worker.bridge.publisher import Publishing
+from worker.bridge.tally import Tally, bridge_name
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_PAUSE = 5.0
+
+
+def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises `ConfigurationInvalid` without brokers."""
+    ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    telemetry.share_metrics(settings.metrics.directory)
+    telemetry.configure_logging(settings.log)
+    parts = build(settings)
+    tally = Tally(name=bridge_name(), started_at=parts.clock.now())
+    log.info("bridge_started", bridge=tally.name)
+    try:
+        project_id = _project(parts, ended)
+        if project_id is not None:
+            work(parts, project_id, tally, ended)
+    finally:
+        parts.close()
+        log.info("bridge_stopped", bridge=tally.name)
+
+
+def work(parts: Container, project_id: int, tally: Tally, ended: threading.Event) -> None:
+    """Until `ended`: all three parts of it."""
+    reader = Reader(limits_of(parts.settings), project_id=project_id, source=Source(parts.settings.kafka.source))
+    consumption = Consumption(parts, reader, project_id, tally, ended)
+    threads = (
+        threading.Thread(target=Publishing(parts, tally, ended).run, name="publish", daemon=True),
+        threading.Thread(target=Keeping(parts, reader, project_id, tally, ended).run, name="keep", daemon=True),
+    )
+    for thread in threads:
+        thread.start()
+    try:
+        consumption.run()
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(parts.settings.worker.shutdown_seconds)
+
+
+def _project(parts: Container, ended: threading.Event) -> int | None:
+    """Where the requests go; waits for the database. None when it ended meanwhile."""
+    pause = 0.0
+    while not ended.wait(pause):
+        try:
+            return parts.intake.project()
+        except Unavailable as error:
+            pause = min(_LONGEST_PAUSE, pause * 2 + 0.25)
+            log.warning("bridge_waits", code=error.code, seconds=pause, records=0)
+    return None
+
+
+def limits_of(settings: Settings) -> RequestLimits:
+    """What a record may hold."""
+    kafka, limits = settings.kafka, settings.limits
+    return RequestLimits(
+        max_record_bytes=kafka.max_record_bytes,
+        max_log_bytes=limits.max_log_bytes,
+        max_name_chars=limits.max_name_chars,
+        max_metadata_bytes=limits.max_metadata_bytes,
+        max_json_depth=limits.max_json_depth,
+        result_topic=kafka.result_topic,
+        callback_topics=frozenset({kafka.result_topic, *kafka.callback_topics}),
+    )
