@@ -169,10 +169,10 @@ def test_an_event_that_became_visible_late_is_not_passed_over(store):
 
 
 def test_what_no_publisher_here_can_tell_waits_for_one_that_can(store):
-    ended(store, """{"kind": "kafka", "topic": "results"}""")
+    ended(store, """{"kind": "pager", "topic": "results"}""")
     assert claim(store) == []
     with store.unit_of_work() as tx:
-        assert len(tx.outbox.claim(["kafka"], owner="k", lease=60, limit=5)) == 1
+        assert len(tx.outbox.claim(["pager"], owner="k", lease=60, limit=5)) == 1
 
 
 def test_a_receiver_that_is_full_is_passed_over(store):
@@ -210,14 +210,14 @@ def test_many_relays_at_once_claim_each_event_once_and_in_order(store):
 def test_depths_tell_what_waits_and_for_how_long_it_has_been_due(store):
     for number in range(3):
         ended(store, log=f"log {number}")
-    ended(store, """{"kind": "kafka"}""")
+    ended(store, """{"kind": "pager"}""")
     store.run("UPDATE outbox SET next_attempt_at = now() - interval '30 seconds' WHERE callback->>'kind' = 'webhook'")
     first, second, third = claim(store)
     published(store, first)
     failed(store, second, delay=1000)
     with store.unit_of_work() as tx:
-        kafka, webhook = tx.outbox.depths()
-    assert (kafka.publisher, kafka.waiting, webhook.publisher, webhook.waiting) == ("kafka", 1, "webhook", 2)
+        pager, webhook = tx.outbox.depths()
+    assert (pager.publisher, pager.waiting, webhook.publisher, webhook.waiting) == ("pager", 1, "webhook", 2)
     assert webhook.oldest_seconds == 0, "one is being published, the other is not due"
     expire(store)
     with store.unit_of_work() as tx:
@@ -244,7 +244,7 @@ def test_a_known_key_is_not_announced_again_by_the_cache(store):
 
 
 def test_a_callback_may_name_another_key(store):
-    ended(store, """{"kind": "kafka", "key": "log 7"}""")
+    ended(store, """{"kind": "pager", "key": "log 7"}""")
     assert store.ask("SELECT key FROM outbox") == "log 7"
 
 
