@@ -94,6 +94,17 @@ class ProtocolMachine(Moves):
         for job in waiting:
             job.rung_long_ago = None
 
+    @rule(queue=st.sampled_from(QUEUES))
+    def recall(self, queue: str) -> None:
+        """What was rung for long ago is ours while we look for its message, and then rung for again."""
+        here = [job for job in self.known.values() if job.queue == queue]
+        late = [job for job in here if job.waits_for_an_answer() and job.rung_long_ago]
+        assert self.store.overdue(queue) == sorted(job.id for job in late)
+        assert self.store.overdue(queue) == [], "no other dispatcher sees them"
+        assert self.store.forget(job.id for job in late) == len(late)
+        for job in late:
+            job.rung_long_ago = None
+
     @rule()
     def expire(self) -> None:
         self._expire()
@@ -152,8 +163,10 @@ class ProtocolMachine(Moves):
     def poison(self, which: int) -> None:
         """Whoever works on it dies."""
         job = self._job(which)
+        deaths = 0
         while self._loses_its_worker(job):
-            assert job.attempt <= MAX_ATTEMPTS
+            deaths += 1
+            assert deaths <= MAX_ATTEMPTS
         assert not job.open
 
     # -- always

@@ -47,10 +47,10 @@ class Job:
 
     def rings(self) -> bool:
         """Would a dispatcher ring for it now?"""
-        return self.status in CLAIMABLE and self.due and self.rung_long_ago is not False
+        return self.status in CLAIMABLE and self.due and self.rung_long_ago is None
 
     def waits_for_an_answer(self) -> bool:
-        return self.status in CLAIMABLE and self.rung_long_ago is False
+        return self.status in CLAIMABLE and self.rung_long_ago is not None
 
     def claim(self) -> None:
         self.status = Status.RUNNING
