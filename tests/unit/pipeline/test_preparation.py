@@ -60,7 +60,6 @@ PIECE = st.sampled_from(
 LOGS = st.one_of(st.text(max_size=300), st.lists(PIECE, max_size=60).map("".join))
 
 
-@settings(deadline=None)
 @pytest.mark.parametrize("wrapper", ["2024-05-01T12:00:00.1Z stdout F ", "api-1  | "])
 def test_a_line_that_is_empty_inside_of_its_wrapper_is_blank(wrapper):
     log = "".join(
@@ -73,6 +72,7 @@ def test_a_line_that_is_empty_inside_of_its_wrapper_is_blank(wrapper):
     assert 2 in [line.number for line in prepared.shown]
 
 
+@settings(deadline=None)
 @given(LOGS, st.integers(500, 6000), st.integers(10, 30), st.sampled_from(["en", "ko"]))
 def test_any_text_is_prepared_every_line_is_accounted_for_and_the_prompt_fits(text, budget, most, language):
     cleaned = clean(text)
