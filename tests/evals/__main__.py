@@ -9,14 +9,16 @@ from app.domain.ports import Provider
 from app.providers.factories import FACTORIES
 from app.settings import Log, Settings, load
 from app.telemetry import configure_logging
-from tests.evals.cases import GROUPS, Case, read_cases
+from tests.evals.cases import GROUPS, read_cases
 from tests.evals.scoring import Score, Summary, records, score, summarize
 
 
 def main() -> int:
     """Ask, score, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.evals", description=__doc__)
-    parser.add_argument("--provider", action="append", choices=list(FACTORIES), help="the rules and the chain if absent")
+    parser.add_argument(
+        "--provider", action="append", choices=list(FACTORIES), help="the rules and the chain if absent"
+    )
     parser.add_argument("--group", choices=GROUPS, help="these cases only")
     parser.add_argument("--case", action="append", help="this case only, with its answer")
     parser.add_argument("--summary", action="store_true", help="no row for each case")

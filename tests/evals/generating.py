@@ -4,7 +4,7 @@ Directives, each on a line of its own:
 
     @start 2025-03-18T01:59:00   the time from here on                @step 0.5       mean seconds between lines
     @noise spring 120            that many lines of a pool            @wait 90        seconds pass
-    @x12 text                    that line 12 times, other values     @mix spring 3   up to 3 noise lines after each line
+    @x12 text                    that line 12 times, other values     @mix spring 3   up to 3 noise lines after each
     @mix off                     no more of them
 
 Everything else is a line as it is written, except for times (`@iso`, `@clf`, …: see `_FORMS`).
