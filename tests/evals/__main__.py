@@ -20,7 +20,7 @@ def main() -> int:
         "--provider", action="append", choices=list(FACTORIES), help="the rules and the chain if absent"
     )
     parser.add_argument("--group", choices=GROUPS, help="these cases only")
-    parser.add_argument("--case", action="append", help="this case only, with its answer")
+    parser.add_argument("--case", action="append", help="this case only")
     parser.add_argument("--summary", action="store_true", help="no row for each case")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
