@@ -1,6 +1,6 @@
 # Every verb a developer needs. Plain `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fix chaos bench docs migration lock clean
+.PHONY: help install demo test check fix chaos bench eval docs migration lock clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -61,6 +61,9 @@ chaos: $(VENV)/dev.stamp ## kill, freeze, flush and cut under load for ten minut
 
 bench: $(VENV)/dev.stamp ## measure: submissions, end to end, preparation
 	@$(BIN)/python -m tests.bench
+
+eval: $(VENV)/dev.stamp ## score the rules and the configured models on labeled logs: make eval ARGS="--group held_out --json"
+	@$(BIN)/python -m tests.evals $(ARGS)
 
 docs: $(VENV)/dev.stamp ## write the generated pages of docs/ anew
 	@$(BIN)/python docs/generate.py

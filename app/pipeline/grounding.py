@@ -20,7 +20,7 @@ _TELLING_CHARS = 8
 #: Where a quote may skip text: our marks of a cut and of a variable, and a writer's own dots.
 _SKIPS = re.compile(MARKER.pattern + r"|\s*<\*>\s*|\s*(?:…|\.\.\.|\[\.\.\.\])\s*")
 #: Models copy the number in front of a line, too.
-_NUMBERED = re.compile(r"\s*\d{1,9}\|\s?")
+_NUMBERED = re.compile(r"^\s*\d{1,9}\|\s?")
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_\d{1,9}>")
 
 

@@ -14,7 +14,9 @@ from app.pipeline.wrappers import KLOG, PROGRAM, Unwrapped
 #: Words for levels, as programs write them, lower case.
 WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("trace", "verbose", "debug", "dbg", "debu", "fine", "finer", "finest"), Level.DEBUG),
-    **dict.fromkeys(("info", "inf", "information", "informational", "notice", "note", "log", "config"), Level.INFO),
+    **dict.fromkeys(
+        ("info", "inf", "information", "informational", "notice", "note", "system", "log", "config"), Level.INFO
+    ),
     **dict.fromkeys(("warn", "warning", "wrn"), Level.WARNING),
     **dict.fromkeys(("error", "err", "eror", "erro", "severe", "err!", "alert"), Level.ERROR),
     **dict.fromkeys(("fatal", "critical", "crit", "crt", "emerg", "emergency", "panic", "dpanic"), Level.CRITICAL),
@@ -62,6 +64,8 @@ _SMALL = _any(
     r"[:\d\])] (?:fatal )?(error|warning|note)(?:\[\w+\]| [A-Z]{1,6}\d+)?: ",
     r"^(?:npm|yarn|pnpm) (?i:(ERR!|error|warn|notice))",
     r"^::(error|warning|notice)\b",
+    # MySQL and MariaDB: `2025-04-26T01:02:29Z 0 [Note] [MY-010914] …`
+    r"^\d+ \[(Note|System|Warning|Error|ERROR)\] ",
     r"^##\[(error|warning|debug)\]",
 )
 _REDIS = re.compile(r"\d+:[XCSM] \d\d \w{3} \d{4} [\d:.]+ ([.*#-]) ")
@@ -79,7 +83,8 @@ _STATUS = _any(
 
 #: A broken program, whatever level the line claims.
 STRONG = _any(
-    r"^panic: |\bpanic: runtime error|^fatal error: |^Traceback \(most recent call last\)",
+    r"^panic: |\bpanic: runtime error|^fatal error: |^thread '[^']*' (?:\(\d+\) )?panicked at "
+    r"|^Traceback \(most recent call last\)",
     r"(?i:\bout of memory: kill)|\boom-kill|\bOOMKilled\b|\bOutOfMemoryError\b",
     r"\bsegfault at\b|\b[Ss]egmentation fault\b|\bcore dumped\b",
     r"(?i:\bexit(?:ed)?(?: with)?[ _]?(?:code|status)?[\"']?\s?[:=]?\s?[\"']?(?:-?[1-9]\d{0,2})\b)",
@@ -122,13 +127,31 @@ _BENIGN = _any(
     r"|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]"
     r"|\{\}|,|;|$)"
     r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count"
-    r"|handl\w+|logs?|pages?|codes?|reporting|tracking|boundary|polic\w+|threshold|budget|limit"
+    r"|handl\w+|logs?|pages?|codes?|reports?|reporting|collectors?|tracking|boundary|polic\w+|threshold|budget|limit"
     r"|interval|period|injection|listener|filter)\w*"
-    r"|--\w*(?:error|fail|warn|timeout)[\w=-]*|\b(?:timeout|time_out)[\w\"']*\s?[:=]\s?[\"']?\d"
+    r"|--[\w-]*-on[= ]\w+|--[\w-]*(?:error|fail|warn|timeout)[\w=-]*|\b(?:timeout|time_out)[\w\"']*\s?[:=]\s?[\"']?\d"
     r"|\b(?:error|exception|failure) (?:class|type)e?s? (?:loaded|registered)|\bexception support\b"
     r"|\b(?:recovered from|cleared|resolved|fixed|handled|ignor\w+) (?:\w+ )?(?:errors?|failures?"
     r"|exceptions?)|\bfail-?(?:over|safe|fast)\w*"
+    r"|\bdisconnected by user\b"
+    # names of things: `public.errors`, `errors/500.html`, `failed-logins`, the mount option `errors=remount-ro`
+    r"|[\w/.-]+[./](?:errors|failures|exceptions|crashes)\b|\b(?:errors|failures|exceptions|crashes)/[\w.*-]"
+    r"|\b(?:failed|failure|error|crash|exception)-(?-i:[a-z]+s)\b|\berrors=(?:remount-ro|continue|panic)"
+    r"|(?:[\w@.-]*/){1,20}[\w@.-]+\.[a-z]{1,5}\b|(?i:\bname[:=] ?\"?[\w-]+)"
+    r"|\b[\w-]+(?:\.[\w-]+)*\.(?:js|mjs|ts|tsx|css|map|html?|json|ya?ml|md|png|svg|py|java|go|rs|rb|php|cs)\b"
+    # what would be done, and what is looked for
+    r"|\b(?:up)?on (?:any )?(?:errors?|failures?|exceptions?|crash)\b|\bin case of (?:an? )?\w+"
+    r"|\b(?:if|when(?:ever)?|unless|until) (?:an?y? |the |there (?:is|are) )?(?:errors?|failures?|exceptions?)\b"
+    r"|\b(?:check|look|scan|search|watch|test|inspect)\w* (?:[\w/-]+ ){0,4}for (?:\w+ )?"
+    r"(?:errors?|failures?|\w*crash\w*|corrupt\w*)"
+    r"|\bnone (?:found|failed|has failed|have failed)\b"
 )
+#: A command as a shell shows it before it runs it.
+_ECHOED = re2.compile(r"^\s{0,4}(?:\+{1,3}|\$) [\w./\[(]")
+#: A test that has passed, whatever it is called.
+_PASSED = _any(r"^\s*(?:✓|✔|√) |^\s*(?:PASS|ok)(?::|\s)|^\s*--- (?:PASS|SKIP): |(?-i:\bPASSED\b)|\.\.\. ok$")
+#: A failure that is not the last word.
+_TRIED_AGAIN = _any(r"(?i)\b(?:will (?:re-?try|try again)|re-?trying|try(?:ing)? again|retry (?:#|no\.? ?)?\d+)\b")
 
 
 def level_of(line: Unwrapped) -> Level:
@@ -144,6 +167,8 @@ def level_of(line: Unwrapped) -> Level:
         return http
     if claimed is not None and claimed >= Level.WARNING:
         return claimed
+    if claimed is None and _ECHOED.search(text):
+        return Level.UNKNOWN
     if STRONG.search(text[:_CHARS]):
         return Level.CRITICAL if _CRITICAL.search(text) else Level.ERROR
     return claimed if claimed is not None else _from_words(text)
@@ -223,12 +248,25 @@ def _from_status(text: str) -> tuple[Level | None, bool]:
     return (Level.INFO if access else None), bool(access)
 
 
+def claims_error(line: Unwrapped) -> bool:
+    """Does the line itself say that it is an error, or only speak of failure?"""
+    if line.fields is not None:
+        claimed, text = _from_fields(line.fields)
+    else:
+        claimed, text = _claimed(line), line.message
+    return (claimed is not None and claimed >= Level.ERROR) or bool(STRONG.search(text[:_CHARS]))
+
+
 def _from_words(text: str) -> Level:
     text = text[:_CHARS]
+    if _PASSED.search(text):
+        return Level.INFO
     if _BENIGN.search(text):
         text = _BENIGN.sub(" ", text)
     if _LOGIN.search(text):
         return Level.WARNING
     if _ERRORS.search(text):
-        return Level.CRITICAL if _CRITICAL.search(text) else Level.ERROR
+        if _CRITICAL.search(text):
+            return Level.CRITICAL
+        return Level.WARNING if _TRIED_AGAIN.search(text) else Level.ERROR
     return Level.WARNING if _WARNINGS.search(text) else Level.UNKNOWN

@@ -8,6 +8,9 @@ Each line becomes one letter, the log becomes a word, and a grammar over the let
     t  `Traceback (most recent call last):`         g  a frame of a Go stack: `main.main()`
     x  `some.Exception: …`                          p  plain, below WARNING       P  plain, WARNING or above
     k  `panic: …`, the last words of a program      r  `NoMethodError (…):`, frames follow, after blank lines too
+    o  a JSON object, below WARNING: whole           O  the same, WARNING or above
+    n  `/app/cart.js:18`, as Node begins its last   v  `Node.js v20.11.1`, as it ends them
+    u  `thread 'main' panicked at …`, of Rust: the message is the next line
 """
 
 import re
@@ -28,6 +31,7 @@ _FRAME = re.compile(
     r"\s*at \S+\s?\(|\s+at |\s*\.\.\. \d+ (?:more|common frames)|\s*File \"|\s*from \S+:\d+:in "
     r"|\s*#\d+ +|\s*--- End of |created by \S+\(?"
     r"|\s*\^+\s*$|[)\]}]+[,;]?\s*$|\s*\d+: +0x[0-9a-f]+ - "
+    r"|stack backtrace:\s*$|note: (?:[Rr]un with|Some details are omitted)"
     # Rails: neither indented nor marked, the name of a gem or the id of the request before it
     rf"|{_TAG}(?:[\w-]{{1,80}} \([\w.]{{1,40}}\) )?[\w./@+-]{{1,300}}:\d+:in [`'][^']{{1,300}}'\s*$"
     r"|\[(?=[\w-]*\d)[\w-]{8,64}\]\s*$"
@@ -41,23 +45,28 @@ _TRACEBACK = re.compile(r"(?:\s*[|+-]+ )?(?:Exception Group )?Traceback \(most r
 _EXCEPTION = re.compile(
     r"(?:Exception in thread \"[^\"]*\" |Uncaught |Unhandled )?"
     r"(?:[A-Za-z_$][\w$]*\.){0,12}[A-Z_a-z$][\w$]*(?:Error|Exception|Exit|Interrupt|Timeout|Throwable"
-    r"|Failure|Fault|Warning)(?: \[\w+\])?(?::(?:\s|$)|\s*$)"
+    r"|Failure|Fault|Warning)(?: \[\w+\])?(?::(?:\s|$)|\s*$)|Error: "
 )
-_PANIC = re.compile(r"panic: |fatal error: |thread '[^']*' panicked at ")
+_PANIC = re.compile(r"panic: |fatal error: ")
+_RUST_PANIC = re.compile(r"thread '[^']*' (?:\(\d+\) )?panicked at ")
+_NODE_PLACE = re.compile(r"(?:node:|file://|/|[A-Z]:\\)[^\s:]{1,300}:\d+$")
+_NODE_BANNER = re.compile(r"Node\.js v\d")
 _GO_FRAME = re.compile(r"[\w./*()-]{1,200}\([^)\s]{0,80}(?:, [^)\s]{0,80}){0,12}\)$|exit status \d+$")
 
 _PYTHON = "t(?:i*[xpP]?(?:b{0,2}jb{0,2}(?:ti*[xpP]?)?)*)"
 _GO = "k[igj]*(?:b{1,2}j[igj]*)*"
 _RAILS = "r(?:b{0,2}[ic]+)+"
 _JAVA = "x(?:[ic]+|b{1,2}j[ig]*)+"
+_NODE = "n[ip]*b{0,2}[xpP][ic]*(?:b{0,2}x[ic]+)*(?:b{0,2}v)?"
+_RUST = "u[pPx]?[ic]*"
 #: Records of more than one line, in a log whose records begin with a time …
 _WITH_TIMES = re.compile(
-    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|b{{0,2}}{_RAILS}|(?:b{{1,2}}j)?[xcigjp])+|h[ip]+|P?{_PYTHON}|{_JAVA}|{_RAILS}|{_GO}"
+    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|b{{0,2}}{_RAILS}|(?:b{{1,2}}j)?[xcigjp])+|h[ip]+|P?{_PYTHON}|{_JAVA}|{_RAILS}|{_GO}|{_NODE}|{_RUST}"
     "|[pPgj][ic]+".encode()
 )
 #: … and in one of plain lines, where only indentation and stack traces tell.
 _WITHOUT_TIMES = re.compile(
-    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|b{{0,2}}{_RAILS}|[xcig])+|h[ic]+|P?{_PYTHON}|{_JAVA}|{_RAILS}|{_GO}"
+    f"H(?:{_PYTHON}|b{{1,2}}{_JAVA}|b{{0,2}}{_RAILS}|[xcig])+|h[ic]+|P?{_PYTHON}|{_JAVA}|{_RAILS}|{_GO}|{_NODE}|{_RUST}"
     "|[pPgj][ic]+".encode()
 )
 
@@ -95,7 +104,7 @@ def face(line: str) -> Face:
 
 def spans(letters: bytes, faces: Sequence[Face], of_line: Sequence[int]) -> list[Span]:
     """Records of more than one line. Every other line that is not blank is a record by itself."""
-    headed = letters.count(b"h") + letters.count(b"H")
+    headed = sum(map(letters.count, (b"h", b"H", b"o", b"O")))
     plain = letters.count(b"p") + letters.count(b"P")
     grammar = _WITH_TIMES if headed >= plain and headed > 0 else _WITHOUT_TIMES
     found: list[Span] = []
@@ -122,11 +131,16 @@ _LETTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("r", _RAILS_EXCEPTION),
     ("g", _GO_FRAME),
     ("k", _PANIC),
+    ("u", _RUST_PANIC),
+    ("n", _NODE_PLACE),
+    ("v", _NODE_BANNER),
 )
 
 
 def _letter(line: Unwrapped, level: Level) -> str:
     loud = level >= Level.WARNING
+    if line.fields is not None:
+        return "O" if loud else "o"
     if line.headed:
         return "H" if loud else "h"
     return next((letter for letter, pattern in _LETTERS if pattern.match(line.payload)), "P" if loud else "p")
@@ -140,7 +154,7 @@ def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds:
     plain = word[0] not in b"hH"
     # a plain head claims nothing: the loudest of its lines does
     level = max(faces[number].level for number in dict.fromkeys(of_line[start:stop])) if plain else head
-    if plain and level == Level.UNKNOWN and (b"t" in word or word[0] in b"xr"):
+    if plain and level == Level.UNKNOWN and (b"t" in word or word[0] in b"xrnu"):
         level = Level.ERROR
     if telling < 0 and plain and level > head:
         telling = next(i for i in range(stop - start) if faces[of_line[start + i]].level == level)

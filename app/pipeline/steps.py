@@ -38,9 +38,14 @@ class Draft:
     first_error: int | None = None
     fitted: Fitted | None = None
 
+    def blank(self, index: int) -> bool:
+        """Says line `index` (0-based) nothing, whatever a collector has put around it?"""
+        return self.reading.letters[index] == ord("b")
+
     def line(self, index: int, limit: int) -> Line:
-        """Line `index` (0-based) for display."""
-        text = lines.display(self.lines[index], limit=limit, lost=self.lost.get(index, 0))
+        """Line `index` (0-based) for display; an empty one when it is blank."""
+        blank = self.blank(index)
+        text = "" if blank else lines.display(self.lines[index], limit=limit, lost=self.lost.get(index, 0))
         return Line(number=index + 1, text=text, level=self.reading.faces[self.reading.of_line[index]].level)
 
 
@@ -89,8 +94,7 @@ def choose(draft: Draft) -> None:
     position = {index: place for place, index in enumerate(draft.kept)}
 
     def line(number: int) -> Line | None:
-        text = draft.lines[number - 1]
-        return None if not text or text.isspace() else draft.line(number - 1, draft.max_line_chars)
+        return None if draft.blank(number - 1) else draft.line(number - 1, draft.max_line_chars)
 
     source = Source(
         total=len(draft.lines),

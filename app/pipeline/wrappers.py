@@ -57,6 +57,10 @@ PROGRAM = re.compile(
 KLOG = re.compile(r"(?P<letter>[DIWEF])\d{4} \d\d:\d\d:\d\d\.\d{1,9} +\d+ (?:[\w.-]+:\d+\] ?)?")
 
 
+#: A line of an access log: its time stands behind who asked.
+_ACCESS = re.compile(rf"\S{{1,255}} \S{{1,80}} \S{{1,80}} \[\d\d/{_MONTH}/\d{{4}}:")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unwrapped:
     """A line without its wrapping: what the program wrote, split into its time and the rest."""
@@ -102,7 +106,7 @@ def _apart(payload: str, *, headed: bool, fields: Mapping[str, object] | None) -
     klog = KLOG.match(payload)
     if klog:
         end = klog.end()
-    return Unwrapped(payload=payload, message=payload[end:], headed=headed or end > 0)
+    return Unwrapped(payload=payload, message=payload[end:], headed=headed or end > 0 or bool(_ACCESS.match(payload)))
 
 
 def _end_of_time(payload: str) -> int:

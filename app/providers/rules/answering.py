@@ -1,14 +1,16 @@
 """From findings to the answer: summary, cause, steps and evidence, in words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.domain.diagnoses import Severity
-from app.domain.logs import PreparedLog
+from app.domain.logs import Line, PreparedLog
+from app.providers.rules.criteria import overall, remarks_only
 from app.providers.rules.findings import Findings
 from app.providers.rules.nouns import Finding, Hit
 from app.providers.rules.replies import MAX_EVIDENCE, Quote, Reply, cut, distinct, numbered, often
 from app.providers.rules.stamps import stamp, unstamped
-from app.providers.rules.unexplained import healthy, lasting, unknown
+from app.providers.rules.unexplained import change_before, healthy, lasting, passing, unknown
 from app.providers.rules.weighing import Verdict, weigh
 from app.providers.rules.wording import Words, counted, fill, quoted, words
 
@@ -22,23 +24,37 @@ def answer(found: Findings, log: PreparedLog, language: str) -> Reply:
     """The diagnosis of what was found."""
     text = words(language)
     verdict = weigh(found.known)
-    if verdict is not None and not (verdict.severity is Severity.LOW and lasting(found.errors)):
-        return _known(verdict, found, language, text)
-    if found.errors:
-        return unknown(found, log, _named(found.known, language, text), text)
-    return healthy(found, log, text)
+    beside = _named(found.known, language, text)
+    if verdict is None or remarks_only(found.known):
+        fine = not found.errors or passing(found.errors, log)
+        return healthy(found, log, _remarks(found, beside, text), text) if fine else unknown(found, log, beside, text)
+    verdict = replace(verdict, severity=overall(verdict.severity, found.known, log))
+    if verdict.severity is Severity.LOW and lasting(found.errors):
+        return unknown(found, log, beside, text)
+    return _known(verdict, found, language, text)
 
 
 def _known(verdict: Verdict, found: Findings, language: str, text: Words) -> Reply:
+    change = change_before(found.changes, verdict.cause.first)
     return Reply(
         summary=_summary(verdict, found, language, text),
-        root_cause=_root_cause(verdict, language, text),
+        root_cause=_root_cause(verdict, language, text) + _changed(change, text),
         recommendation=_recommendation(verdict, language, text),
         severity=verdict.severity.value,
         confidence=verdict.confidence,
         issues_found=True,
-        evidence=_evidence(verdict),
+        evidence=_evidence(verdict, change),
     )
+
+
+def _remarks(found: Findings, beside: str, text: Words) -> str:
+    passed = max((finding.recovered or 0 for finding in found.known), default=0)
+    told = [text.others.format(list=beside)] if beside else []
+    return " ".join([*told, text.recovered.format(line=passed)] if passed else told)
+
+
+def _changed(change: Line | None, text: Words) -> str:
+    return "" if change is None else text.changed.format(line=change.number, quote=quoted(unstamped(change.text)))
 
 
 def _summary(verdict: Verdict, found: Findings, language: str, text: Words) -> str:
@@ -96,7 +112,7 @@ def _recommendation(verdict: Verdict, language: str, text: Words) -> str:
     return numbered(steps)
 
 
-def _evidence(verdict: Verdict) -> list[Quote]:
+def _evidence(verdict: Verdict, change: Line | None) -> list[Quote]:
     """The decisive line first; then its trace; then one line for each other finding; then more of the cause."""
     cause = verdict.cause
     decisive = cause.hits[0]
@@ -105,6 +121,7 @@ def _evidence(verdict: Verdict) -> list[Quote]:
     if trace is not None:
         picked += [cut(line) for line in (trace.decisive, trace.frame) if line is not None]
     picked += [cut(hit.line, hit.offset) for hit in cause.details[:1]]
+    picked += [cut(change)] if change is not None else []
     rest = (*verdict.consequences, *_worth_telling(verdict))
     picked += [cut(f.hits[0].line, f.hits[0].offset) for f in rest]
     picked[MAX_EVIDENCE - 2 :] = []

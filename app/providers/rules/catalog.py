@@ -69,6 +69,10 @@ class Signature(BaseModel):
     trace: TraceKind | None = None
     #: Believed also in a line of level INFO or DEBUG.
     quiet: bool = False
+    #: Its decisive line is that of the stack trace in the same record.
+    at_trace: bool = False
+    #: As long as it is LOW, it is told but no problem: everybody has it, every day.
+    remark: bool = False
     #: Seen less often, it is not mentioned.
     min_count: int = 1
     #: Told only in the company of one of these.
@@ -105,6 +109,8 @@ class Phrases(BaseModel):
     telling: tuple[str, ...]
     #: A line that tells that something works again.
     recovery: tuple[str, ...]
+    #: A line that tells that something was deployed, configured or switched.
+    change: tuple[str, ...]
 
 
 class PatternSet:
@@ -164,6 +170,7 @@ class Catalog:
         self._harmless = PatternSet(phrases.harmless)
         self._telling = PatternSet(phrases.telling)
         self._recovery = PatternSet(phrases.recovery)
+        self._change = PatternSet(phrases.change)
 
     def matches(self, text: str) -> list[Match]:
         """Signatures a line shows, the one nearest to a root cause first."""
@@ -186,6 +193,10 @@ class Catalog:
     def recovery(self, text: str) -> bool:
         """Does the line tell that something works again?"""
         return bool(self._recovery.hits(text))
+
+    def change(self, text: str) -> bool:
+        """Does the line tell that something was deployed, configured or switched?"""
+        return bool(self._change.hits(text))
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.domain.logs import Level, Line, PreparedLog, Template
+from app.pipeline.wrappers import unwrap
 from app.providers.rules.catalog import Catalog, Signature
 from app.providers.rules.grading import Scene, graded
 from app.providers.rules.nouns import Finding, Hit
@@ -27,6 +28,8 @@ class Findings:
     #: Templates of level ERROR and above that show no signature, most telling first; and those of level WARNING.
     errors: tuple[Template, ...]
     warnings: tuple[Template, ...]
+    #: Lines below ERROR that tell of a deployment or another change, ascending.
+    changes: tuple[Line, ...] = ()
 
 
 @dataclass(slots=True)
@@ -95,7 +98,15 @@ def find(log: PreparedLog, catalog: Catalog, check: Callable[[], None]) -> Findi
         known=tuple(sorted(weighed, key=lambda finding: finding.first)),
         errors=tuple(t for t in unknown if t.level >= Level.ERROR),
         warnings=tuple(t for t in unknown if t.level == Level.WARNING),
+        changes=tuple(_changes(log, catalog)),
     )
+
+
+def _changes(log: PreparedLog, catalog: Catalog) -> Iterator[Line]:
+    """Only shown lines: those before the first error always are."""
+    for line in log.shown:
+        if line.level < Level.ERROR and catalog.change(line.text):
+            yield line
 
 
 def _harmless(template: Template, catalog: Catalog) -> bool:
@@ -144,22 +155,38 @@ def _read(template: Template, record: tuple[Line, ...], catalog: Catalog) -> Ite
     found: dict[str, _Shown] = {}
     lines = record if len(record) <= 2 * RECORD_LINES else (*record[:RECORD_LINES], *record[-RECORD_LINES:])
     for line in spoken(lines) if trace else lines:
-        for match in catalog.matches(line.text)[:1]:
+        for match in catalog.matches(_told(line.text))[:1]:
             known = found.get(match.signature.id)
+            if known is not None:
+                known = found[match.signature.id] = replace(known, fields={**match.fields, **known.fields})
             better = known is None or (known.detail is not None and match.detail is None)
             if better and (match.signature.quiet or not quiet_only):
-                hit = Hit(line=line, record=record, offset=match.offset, trace=trace)
+                at_trace = trace is not None and match.signature.at_trace
+                hit = Hit(
+                    line=trace.decisive if trace and at_trace else line,
+                    record=record,
+                    offset=0 if at_trace else match.offset,
+                    trace=trace,
+                )
                 found[match.signature.id] = _Shown(match.signature, hit, match.fields, match.detail)
     if trace and not quiet_only and trace.kind in catalog.by_trace:
         signature = catalog.by_trace[trace.kind]
         fields = {"type": trace.type, "message": trace.message, "where": trace.where or ""}
         hit = Hit(line=trace.decisive, record=record, trace=trace)
         found.setdefault(signature.id, _Shown(signature, hit, {k: v for k, v in fields.items() if v}))
+    if template.level == Level.WARNING:
+        # it has handled what it calls a warning: an exit code or an exception alone is none of ours
+        found = {name: shown for name, shown in found.items() if shown.signature.weight > GENERIC_WEIGHT}
     heaviest = max((shown.signature.weight for shown in found.values()), default=0)
     common = {n: v for shown in found.values() for n, v in shown.fields.items() if n in SHARED_FIELDS}
     for shown in found.values():
         if shown.signature.weight == heaviest or shown.signature.weight > GENERIC_WEIGHT:
             yield replace(shown, fields={**common, **shown.fields})
+
+
+def _told(text: str) -> str:
+    """What the program wrote, when it stands in JSON as a string: its quotes and brackets are not what they were."""
+    return unwrap(text).payload if text.startswith('{"log":') else text
 
 
 def _tally_traffic(traffic: Traffic, catalog: Catalog, tallies: dict[str, _Tally]) -> None:

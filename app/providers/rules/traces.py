@@ -1,12 +1,13 @@
 """Stack traces: the exception, its message, and the frame that belongs to the reader's own code."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import re2
 
 from app.domain.logs import Line
+from app.pipeline.wrappers import PROGRAM, unwrap
 from app.providers.rules.grammars import GRAMMARS, Grammar
 
 #: Lines of a record that are read: a trace says what matters at its head and at its end.
@@ -33,12 +34,29 @@ _FRAME = re2.compile(r'\s+(?:at |File "|from /|\.\.\. \d+ more)')
 def parse(record: Sequence[Line]) -> Trace | None:
     """The trace in a record (its lines, head first); None when it holds none."""
     lines = record if len(record) <= MAX_LINES else [*record[: MAX_LINES // 2], *record[-MAX_LINES // 2 :]]
+    bared = [bare(line) for line in lines]
     for grammar in GRAMMARS:
-        if any(grammar.mark.search(line.text) for line in lines):
-            trace = _read(grammar, lines)
+        if any(grammar.mark.search(line.text) for line in bared):
+            trace = _read(grammar, bared)
             if trace is not None:
-                return trace
+                return _quotable(trace, lines)
     return None
+
+
+def bare(line: Line) -> Line:
+    """The line as the program wrote it, without what a collector has put around it."""
+    payload = unwrap(line.text).payload
+    if payload == line.text:
+        return line
+    program = PROGRAM.match(payload)
+    return replace(line, text=payload[program.end() :] if program else payload)
+
+
+def _quotable(trace: Trace, lines: Sequence[Line]) -> Trace:
+    """With its lines as they stand in the log."""
+    whole = {line.number: line for line in lines}
+    frame = trace.frame and whole[trace.frame.number]
+    return replace(trace, decisive=whole[trace.decisive.number], frame=frame)
 
 
 def spoken(record: Sequence[Line]) -> list[Line]:
@@ -46,10 +64,11 @@ def spoken(record: Sequence[Line]) -> list[Line]:
     heard: list[Line] = []
     source = False
     for line in record:
-        frame = _FRAME.match(line.text)
-        if not frame and not (source and line.text.startswith(" ")):
+        text = bare(line).text
+        frame = _FRAME.match(text)
+        if not frame and not (source and text.startswith(" ")):
             heard.append(line)
-        source = bool(frame) and "File " in line.text
+        source = bool(frame) and "File " in text
     return heard
 
 

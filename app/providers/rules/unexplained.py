@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from app.domain.diagnoses import Severity
-from app.domain.logs import Level, PreparedLog, Template
+from app.domain.logs import Level, Line, PreparedLog, Template
+from app.pipeline.levels import claims_error
+from app.pipeline.wrappers import unwrap
+from app.providers.rules.criteria import overwhelmed
 from app.providers.rules.findings import Findings
 from app.providers.rules.legibility import unreadable
 from app.providers.rules.replies import Reply, cut, distinct, numbered, often
@@ -18,15 +21,36 @@ ERRORS_MANY = 100
 LASTING = 3
 #: A line this near before the first error is told with it.
 BEFORE_LINES = 3
+#: A change this many lines before the cause is told with it.
+CHANGE_LINES = 40
+#: Who fails in as many last lines has ended with it.
+LAST_LINES = 5
 MUTE_SHARE = 0.5
 UNSURE = 0.65
 NO_LOG = 0.2
+
+
+def change_before(changes: Sequence[Line], line: int) -> Line | None:
+    """The last deployment or other change shortly before a line; None when nothing tells of one."""
+    near = [change for change in changes if 0 < line - change.number <= CHANGE_LINES]
+    return near[-1] if near else None
 
 
 def lasting(errors: Sequence[Template]) -> bool:
     """Are the unknown errors more than the one request that failed?"""
     fatal = any(template.level >= Level.CRITICAL for template in errors)
     return fatal or sum(template.count for template in errors) >= LASTING
+
+
+def passing(errors: Sequence[Template], log: PreparedLog) -> bool:
+    """Do only one or two records speak of failure, none of which calls itself an error, and did the log go on?
+
+    Many words of failure are names, titles or attempts that were made again. Told they are nevertheless.
+    """
+    if lasting(errors) or any(template.last > log.coverage.lines_total - LAST_LINES for template in errors):
+        return False
+    heads = (record[0] for template in errors for record in template.exemplars)
+    return not any(claims_error(unwrap(head.text)) for head in heads)
 
 
 def unknown(found: Findings, log: PreparedLog, beside: str, text: Words) -> Reply:
@@ -50,6 +74,9 @@ def unknown(found: Findings, log: PreparedLog, beside: str, text: Words) -> Repl
     before = max(earlier, key=lambda line: line.number, default=None)
     if before is not None and first.number - before.number <= BEFORE_LINES:
         cause += text.unknown_before.format(line=before.number, quote=quoted(unstamped(before.text)))
+    change = change_before(found.changes, first.number)
+    if change is not None and change is not before:
+        cause += text.changed.format(line=change.number, quote=quoted(unstamped(change.text)))
     if beside:
         summary.append(text.others.format(list=beside))
     return Reply(
@@ -59,36 +86,43 @@ def unknown(found: Findings, log: PreparedLog, beside: str, text: Words) -> Repl
         severity=_severity(found.errors, log).value,
         confidence=0.4,
         issues_found=True,
-        evidence=distinct([cut(line), *(cut(t.exemplars[0][0]) for t in ranked[1:])]),
+        evidence=distinct(
+            [cut(line), *([cut(change)] if change else []), *(cut(t.exemplars[0][0]) for t in ranked[1:])]
+        ),
     )
 
 
 def _severity(errors: Sequence[Template], log: PreparedLog) -> Severity:
     total = sum(template.count for template in errors)
     many = total >= ERRORS_MANY and total >= log.coverage.records * WARNING_SHARE
-    if many or any(template.level >= Level.CRITICAL for template in errors):
+    if many or overwhelmed(log) or any(template.level >= Level.CRITICAL for template in errors):
         return Severity.HIGH
     return Severity.MEDIUM if lasting(errors) else Severity.LOW
 
 
-def healthy(found: Findings, log: PreparedLog, text: Words) -> Reply:
-    """What to say about a log without an error: that it is fine, has very many warnings, or is none."""
+def healthy(found: Findings, log: PreparedLog, remarks: str, text: Words) -> Reply:
+    """What to say about a log without an error that is one: that it is fine, has very many warnings, or is none.
+
+    `remarks`: what was found and is no problem, in words.
+    """
     strange = unreadable(log, text)
     if strange:
         return _no_log(strange, text)
-    count = sum(template.count for template in found.warnings)
-    top = max(found.warnings, key=lambda template: template.count, default=None)
+    warnings = (*found.warnings, *found.errors)
+    count = sum(template.count for template in warnings)
+    top = max(warnings, key=lambda template: template.count, default=None)
     told = {
         "records": counted(text.records, log.coverage.records),
         "messages": counted(text.messages, log.coverage.templates),
         "lines": counted(text.physical, log.coverage.lines_total),
     }
+    fine = text.healthy.format(**told) + (f" {remarks}" if remarks else "")
     if top is None:
-        return _quiet(text.healthy.format(**told), text, confidence=_sureness(log, 0.85))
+        return _quiet(fine, text, confidence=_sureness(log, 0.85))
     line = top.exemplars[0][0]
     quote = {"times": often(top.count, text), "quote": quoted(unstamped(line.text))}
     if count < WARNINGS_LEAST or count < log.coverage.records * WARNING_SHARE:
-        summary = f"{text.healthy.format(**told)} {counted(text.healthy_warnings, count, **quote)}."
+        summary = f"{fine} {counted(text.healthy_warnings, count, **quote)}."
         return _quiet(summary, text, confidence=_sureness(log, 0.75))
     return Reply(
         summary=text.warnings_title.format(**quote, count=count, records=log.coverage.records) + ".",
@@ -97,7 +131,7 @@ def healthy(found: Findings, log: PreparedLog, text: Words) -> Reply:
         severity=Severity.LOW.value,
         confidence=0.4,
         issues_found=True,
-        evidence=distinct([cut(line), *(cut(t.exemplars[0][0]) for t in found.warnings)]),
+        evidence=distinct([cut(line), *(cut(t.exemplars[0][0]) for t in warnings)]),
     )
 
 

@@ -43,6 +43,7 @@ class Words(BaseModel):
     exception: str
     began: str
     explains: str
+    changed: str
     separately: str
     more: str
     records: Counted

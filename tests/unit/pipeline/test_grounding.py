@@ -42,6 +42,12 @@ def test_white_space_and_copied_numbers_are_forgiven_but_the_log_is_quoted_as_it
     )
 
 
+def test_a_number_before_a_bar_inside_of_a_quote_is_part_of_it():
+    log = "INFO up\nERROR outbound|8443||stock.svc 12| TLS error\n"
+    found = grounded((2, "outbound|8443||stock.svc 12| TLS error"), log=log)
+    assert [e.text for e in found.diagnosis.evidence] == ["outbound|8443||stock.svc 12| TLS error"]
+
+
 def test_a_wrong_number_is_corrected_when_only_one_line_has_the_quote():
     assert [e.line for e in grounded((1, "connection refused")).diagnosis.evidence] == [3]
     assert grounded((1, "giving up after 3 attempts")).dropped == 1

@@ -42,6 +42,9 @@ PIECE = st.sampled_from(
         "   \n",
         "\r\n",
         "WARN slow\n",
+        "2024-05-01T12:00:00.1Z stdout F \n",
+        "2024-05-01T12:00:00.1Z stderr F \tat a.b.C(D.java:7)\n",
+        "api-1  | \n",
         '{"level":"error","msg":"x"}\n',
         "password=hunter2\n",
         "bob@example.com\n",
@@ -55,6 +58,18 @@ PIECE = st.sampled_from(
     ]
 )
 LOGS = st.one_of(st.text(max_size=300), st.lists(PIECE, max_size=60).map("".join))
+
+
+@pytest.mark.parametrize("wrapper", ["2024-05-01T12:00:00.1Z stdout F ", "api-1  | "])
+def test_a_line_that_is_empty_inside_of_its_wrapper_is_blank(wrapper):
+    log = "".join(
+        f"{wrapper}{line}\n"
+        for line in ("", "ERROR boom", "", "java.lang.IllegalStateException", "\tat a.B.c(D.java:1)")
+    )
+    prepared = prepare(log, limits=PreparationLimits(), token_budget=8000)
+    assert adds_up(prepared.coverage)
+    assert prepared.coverage.lines_blank == 2
+    assert 2 in [line.number for line in prepared.shown]
 
 
 @settings(deadline=None)

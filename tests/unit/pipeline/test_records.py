@@ -142,3 +142,48 @@ def test_a_record_without_end_is_cut_into_bounded_ones():
     _, prepared = records(text)
     assert max(len(record) for template in prepared.templates for record in template.exemplars) == LONGEST
     assert prepared.coverage.records == -(-1001 // LONGEST)
+
+
+NODE_CRASH = """2024-05-01T12:00:00.000Z WARN no currency
+/app/dist/format.js:18
+    const symbol = SYMBOLS[price.currency];
+                                 ^
+
+TypeError: Cannot read properties of undefined (reading 'currency')
+    at formatPrice (/app/dist/format.js:18:30)
+
+Node.js v20.11.1
+2024-05-01T12:00:01.000Z INFO started
+"""
+RUST_CRASH = """2024-05-01T12:00:00.000Z  INFO ingest: flushed
+thread 'main' (17) panicked at src/codec.rs:114:38:
+called `Result::unwrap()` on an `Err` value: TooShort
+stack backtrace:
+   0: rust_begin_unwind
+note: run with `RUST_BACKTRACE=full` for a verbose backtrace.
+2024-05-01T12:00:01.000Z  INFO ingest: flushed
+"""
+
+
+def test_the_end_of_a_node_process_is_one_record_and_not_the_end_of_the_line_before():
+    found, _ = records(NODE_CRASH)
+    assert [(first, lines) for first, lines, _, _ in found] == [(1, 1), (2, 6), (10, 1)]
+    assert found[1][2] == Level.ERROR
+
+
+def test_a_panic_of_rust_keeps_its_message():
+    found, _ = records(RUST_CRASH)
+    assert (2, 5, Level.ERROR) in [(first, lines, level) for first, lines, level, _ in found]
+
+
+def test_a_json_line_ends_where_it_ends():
+    found, _ = records('{"level":"info","msg":"up"}\nplain words\n{"level":"error","msg":"down"}\nERROR plain too\n')
+    assert [(first, lines) for first, lines, _, _ in found] == [(1, 1), (2, 1), (3, 1), (4, 1)]
+
+
+def test_a_line_of_an_access_log_begins_a_record_among_dated_lines():
+    access = '203.0.113.9 - - [01/May/2024:12:00:09 +0000] "GET /cart HTTP/1.1" {} 15'
+    dated = "2024-05-01 12:00:09 INFO served"
+    found, prepared = records("\n".join([dated, access.format(200), dated, access.format(502)]))
+    assert prepared.coverage.records == 4
+    assert found[-1][2] == Level.ERROR

@@ -224,3 +224,40 @@ def test_a_value_that_ends_with_a_full_stop_ends_its_sentence_once(diagnose):
     assert "exit code 1" in text
     assert ".." not in text
     assert "1. (" not in text
+
+
+QUIET = [f"2024-05-01 12:00:{second:02} INFO request {second} served in 3 ms" for second in range(60)]
+
+
+def test_what_everybody_has_every_day_is_told_but_no_problem(diagnose):
+    scan = '203.0.113.9 - - [01/May/2024:12:00:09 +0000] "GET /wp-login.php HTTP/1.1" 404 153'
+    found = diagnose("\n".join([*QUIET, scan, scan.replace(":09", ":11"), *QUIET]))
+    assert not found.issues_found
+    assert "scans the site" in found.summary
+
+
+def test_a_failed_build_is_at_most_medium(diagnose):
+    found = diagnose("java.lang.OutOfMemoryError: Java heap space\nBUILD FAILED\nERROR: Job failed: exit code 1\n")
+    assert found.severity is Severity.MEDIUM
+
+
+def test_errors_that_take_over_a_quiet_log_are_high(diagnose):
+    failing = [f"2024-05-01 12:01:{second:02} ERROR could not store order {second}" for second in range(20)]
+    assert diagnose("\n".join([*QUIET, *failing])).severity is Severity.HIGH
+    assert diagnose("\n".join([*QUIET * 3, *failing[:5], *QUIET * 3])).severity is Severity.MEDIUM
+
+
+def test_a_change_shortly_before_the_first_error_is_told(diagnose):
+    change = "2024-05-01 12:00:59 INFO deployed shop 4.2.0"
+    refused = ["2024-05-01 12:01:00 ERROR dial tcp 192.0.2.4:5432: connect: connection refused"] * 5
+    found = diagnose("\n".join([*QUIET, change, *refused]))
+    assert "something was changed, see line 61" in found.root_cause
+    assert 61 in [evidence.line for evidence in found.evidence]
+    assert "something was changed" not in diagnose("\n".join([change, *QUIET, *refused])).root_cause
+
+
+def test_one_line_that_only_speaks_of_failure_is_told_as_a_remark(diagnose):
+    found = diagnose("\n".join(["HEAD is now at 8f1c2d3 Fix crash of the cart", *("step done" for _ in range(30))]))
+    assert not found.issues_found
+    assert "Fix crash of the cart" in found.summary
+    assert diagnose("\n".join([*("step done" for _ in range(30)), "the import crashed"])).issues_found

@@ -60,3 +60,16 @@ def test_a_supervisors_prefix_does_not_hide_a_trace():
 
 def test_ordinary_lines_are_no_trace():
     assert parse([Line(number=1, text="INFO all is well"), Line(number=2, text="  at least")]) is None
+
+
+@pytest.mark.parametrize(
+    "prefix", ["2024-05-01T12:00:00.1Z stderr F ", "api-1  | ", "May  1 12:00:00 node-1 api[17]: "]
+)
+def test_a_trace_is_read_through_its_wrapper_and_quoted_as_it_stands(prefix):
+    record = [Line(number=n, text=prefix + text) for n, text in enumerate(JAVA.split("\n"), 1)]
+    trace = parse(record)
+    assert (trace.type, trace.where) == (
+        "java.lang.NullPointerException",
+        "PriceTable.java:23 in com.example.pricing.PriceTable.lookup",
+    )
+    assert trace.decisive.text == prefix + "Caused by: java.lang.NullPointerException: price is null"
