@@ -24,6 +24,9 @@ from tests.support.model_calls import Watching, prompt
 
 pytestmark = pytest.mark.integration
 
+#: Seconds: far from the minutes that the models' silence lasts, and room for a busy machine.
+SOON = 5
+
 
 @pytest.mark.parametrize("behavior", [hang(), hang_inside()], ids=["before", "inside"])
 def test_silence_ends(each, make, server, behavior):
@@ -31,7 +34,7 @@ def test_silence_ends(each, make, server, behavior):
     started = time.monotonic()
     with pytest.raises(ProviderTimeout, match="silent"):
         make(each, read_timeout=0.3).complete(prompt(), Watching())
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON
     assert server.requests[0].closed_early.wait(5)
 
 
@@ -43,7 +46,7 @@ def test_the_whole_answer_has_a_time(each, make, server, behavior):
     started = time.monotonic()
     with pytest.raises(ProviderTimeout, match=r"within 0\.4 seconds"):
         provider.complete(prompt(), Watching())
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON
     assert server.requests[0].closed_early.wait(5)
 
 
@@ -53,7 +56,7 @@ def test_the_deadline_of_the_analysis_ends_it(each, make, server, behavior):
     started = time.monotonic()
     with pytest.raises(ProviderTimeout):
         make(each).complete(prompt(), Watching(seconds=0.4))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.parametrize("behavior", [hang(), hang_inside(), slow(0.2)], ids=["before", "inside", "slow"])
@@ -68,7 +71,7 @@ def test_another_thread_can_end_a_blocked_call_at_once(each, make, server, behav
         watch.interrupt()
         with pytest.raises(reason):
             call.result(timeout=5)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < SOON
     assert server.requests[0].closed_early.wait(5)
 
 

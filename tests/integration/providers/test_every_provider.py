@@ -163,7 +163,7 @@ def test_health_tells_when_nobody_listens(each, make):
     assert not health.ok
     assert health.name == each
     assert "refused" in health.detail
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_health_of_a_good_server(each, make):
