@@ -23,7 +23,7 @@ from tests.support.waves import Wave, answered_by, wave
 
 ASKED, HEARD = "asked.jsonl", "heard.jsonl"
 #: Seconds that the last results may take.
-PATIENCE = 60.0
+PATIENCE = 40.0
 _PAUSE_SECONDS = 0.4
 _MOST_AT_ONCE = 8
 #: More than in life: a case is short.

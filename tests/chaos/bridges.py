@@ -19,14 +19,14 @@ from tests.support.waiting import until
 
 _SETTINGS = {
     # the mock gathers the members of a group for nearly as long
-    "BIFROST_KAFKA__SESSION_TIMEOUT": "3",
-    "BIFROST_KAFKA__PROPERTIES__HEARTBEAT_INTERVAL_MS": "500",
+    "BIFROST_KAFKA__SESSION_TIMEOUT": "2",
+    "BIFROST_KAFKA__PROPERTIES__HEARTBEAT_INTERVAL_MS": "300",
     "BIFROST_KAFKA__DELIVERY_TIMEOUT": "5",
 }
 
 
 class BridgedSite(Site):
-    """`site.kafka`: the address of the brokers."""
+    """`site.heimdall` knows the brokers."""
 
     KINDS = (*Site.KINDS, "bridge")
     SERVERS = (*Site.SERVERS, "kafka")
@@ -38,11 +38,11 @@ class BridgedSite(Site):
         env = environ(self.directory) | {"PYTHONPATH": str(ROOT)}
         self.supervisor.start(Child(name="kafka", argv=argv, env=env))
         until(self._file.exists, what="the mock of Kafka")
-        return {**more, **Heimdall(bootstrap_servers=self.kafka).settings, **_SETTINGS}
+        return {**more, **self.heimdall.settings, **_SETTINGS}
 
     @property
-    def kafka(self) -> str:
-        return self._file.read_text(encoding="utf-8").split()[1]
+    def heimdall(self) -> Heimdall:
+        return Heimdall(bootstrap_servers=self._file.read_text(encoding="utf-8").split()[1])
 
     def kafka_away(self) -> None:
         """What the brokers hold stays."""

@@ -78,7 +78,7 @@ CASES: Mapping[str, Case] = {
     "Kafka away": Case(run=bridges.stop_kafka, heimdall=True, site=BridgedSite),
     "bridges join and die": Case(run=bridges.rebalance, heimdall=True, site=BridgedSite),
     "PostgreSQL away from the bridge": Case(
-        run=partial(faults.stop_postgres, seconds=8), refused=1, heimdall=True, site=BridgedSite
+        run=partial(faults.stop_postgres, seconds=6), refused=1, heimdall=True, site=BridgedSite
     ),
     "poison": Case(run=faults.poison, limit=60, fails={POISON: "worker_lost"}, site=_few_attempts),
     "kill the supervisor": Case(run=crashes.kill_the_supervisor, limit=LEASE + 10, away=True, site=UpSite),

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from confluent_kafka import Message
 
 from tests.chaos.asking import PATIENCE, Diary, read
 from tests.chaos.invariants import Verdict
@@ -33,13 +35,14 @@ class Asked:
 
 
 class Asker:
-    """`with Asker(directory, brokers, name) as asker: …`: at work while the block runs, and until it heard of all."""
+    """`with Asker(directory, heimdall, name) as asker: …`: at work while the block runs, and until it heard of all."""
 
-    def __init__(self, directory: Path, brokers: str, name: str) -> None:
+    def __init__(self, directory: Path, heimdall: Heimdall, name: str, *, patience: float = 20.0) -> None:
         self._directory = directory / name
         self._name = name
         self._environ = environ(directory) | {"PYTHONPATH": str(ROOT)}
-        self._heimdall = Heimdall(bootstrap_servers=brokers)
+        self._heimdall = heimdall
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self.arrived = False
 
@@ -50,15 +53,20 @@ class Asker:
             self._process = subprocess.Popen(
                 [*argv, str(self._directory), self._name], env=self._environ, stdout=output, stderr=output
             )
+        try:
+            until(lambda: read(self._directory).asked, timeout=20, what="the first request")
+        except BaseException:
+            self._process.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._process
         self._process.terminate()
-        try:
-            self.arrived = self._process.wait(2 * PATIENCE) == 0
-        finally:
-            self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self.arrived = self._process.wait(2 * PATIENCE + 5) == 0
+        self._process.kill()
+        self._process.wait()
 
     def has_recovered(self, moment: float) -> bool:
         """All asked before was answered, and something asked after it."""
@@ -89,28 +97,37 @@ class Asker:
         if not (diary.sent.requests and diary.sent.poison):
             broken.append("Heimdall asked nothing, or nothing poisonous")
         try:
-            until(self._heimdall.all_committed, timeout=15)
+            until(self._heimdall.all_committed, timeout=self._patience)
         except AssertionError:
             broken.append(f"offsets (committed, end) are {self._heimdall.committed()}")
         return broken
 
     def _results(self, diary: Diary) -> list[str]:
         wanted = diary.heard.keys()
-        found = self._heimdall.hear(
-            self._heimdall.results, lambda heard: wanted <= {answered_by(one) for one in heard}, timeout=20
-        )
+        found = self._hear(self._heimdall.results, lambda heard: wanted <= {answered_by(one) for one in heard})
         return complaints(diary.sent, found)
 
     def _letters(self, diary: Diary) -> Iterator[str]:
         """Every poison, with its bytes and what is wrong with it."""
         poison = {key.encode(): (value, *POISON[kind][1:]) for key, (value, kind) in diary.sent.poison.items()}
-        found = self._heimdall.hear(
-            self._heimdall.dead, lambda heard: poison.keys() <= {one.key() for one in heard}, timeout=20
-        )
+        found = self._hear(self._heimdall.dead, lambda heard: poison.keys() <= {one.key() for one in heard})
         for one in found:
             what = one.value(), header(one, "bifrost.error.stage"), header(one, "bifrost.error.class")
             if one.key() in poison and what != poison[one.key()]:
                 yield f"the dead letter {one.key()!r} says {what[1:]}, not {poison[one.key()][1:]}, or has other bytes"
+        yield from (f"no dead letter {key!r}" for key in poison.keys() - {one.key() for one in found})
+
+    def _hear(self, topic: str, enough: Callable[[list[Message]], bool]) -> list[Message]:
+        """All there is; waits for a while until it is enough."""
+        found: list[Message] = []
+
+        def look(heard: list[Message]) -> bool:
+            found[:] = heard
+            return enough(heard)
+
+        with suppress(AssertionError):
+            self._heimdall.hear(topic, look, timeout=self._patience)
+        return found
 
     def _letters_stored(self, diary: Diary, database_url: str) -> Iterator[str]:
         """Once for each place; and none for a good request."""

@@ -41,7 +41,7 @@ def run_case(name: str, case: Case, site: Site, outside: Outside, seed: int) -> 
     missed: list[str] = []
     with ExitStack() as stack:
         # before the callers: it ends after them
-        asker = stack.enter_context(Asker(site.directory, site.kafka, prefix)) if case.heimdall else None
+        asker = stack.enter_context(Asker(site.directory, site.heimdall, prefix)) if case.heimdall else None
         load = stack.enter_context(Load(site.url, site.api_key, prefix, webhook=receiver.url))
         arena = Arena(
             asker=asker,
@@ -67,7 +67,10 @@ def run_case(name: str, case: Case, site: Site, outside: Outside, seed: int) -> 
     verdict = check(site.database_url, prefix, load.ledger, models.requests[asked:])
     check_events(verdict, receiver.received[told:])
     if asker:
-        missed += asker.judge(site.database_url, verdict)
+        try:
+            missed += asker.judge(site.database_url, verdict)
+        except Exception as error:  # noqa: BLE001 - as above: brokers that are not there
+            missed.append(f"Heimdall cannot be judged: {type(error).__name__}: {error}")
     counts = count_in_logs(site.logs, logged, (FENCED, *MISTAKES, BROKE))
     outcome = _outcome(name, verdict, arena, counts)
     outcome.broken += missed

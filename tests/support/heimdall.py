@@ -96,6 +96,8 @@ class Heimdall:
                     "log_level": 0,
                     "linger.ms": 2,
                     "reconnect.backoff.max.ms": 500,
+                    # what it sends once is there once, however often it has to try
+                    "enable.idempotence": True,
                 }
             )
         for key, value in values:
