@@ -5,10 +5,19 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from app.domain.errors import ConfigurationInvalid
 
@@ -153,6 +162,25 @@ class Kafka(Section):
     heartbeat_file: Path | None = Field(
         None, description="Touched every second while the bridge's loop turns, for a liveness probe. Unset: none."
     )
+
+    @model_validator(mode="after")
+    def _topics_are_apart(self) -> Self:
+        """A bridge that reads what it writes feeds itself for ever."""
+        callbacks = frozenset(self.callback_topics)
+        mixed = [
+            f"{first} and {second} must not name the same topic"
+            for first, name, second, names in (
+                ("kafka.request_topic", self.request_topic, "kafka.result_topic", {self.result_topic}),
+                ("kafka.request_topic", self.request_topic, "kafka.dead_letter_topic", {self.dead_letter_topic}),
+                ("kafka.request_topic", self.request_topic, "kafka.callback_topics", callbacks),
+                ("kafka.dead_letter_topic", self.dead_letter_topic, "kafka.result_topic", {self.result_topic}),
+                ("kafka.dead_letter_topic", self.dead_letter_topic, "kafka.callback_topics", callbacks),
+            )
+            if name in names
+        ]
+        if mixed:
+            raise ValueError("; ".join(mixed))
+        return self
 
 
 class Web(Section):

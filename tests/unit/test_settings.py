@@ -208,3 +208,22 @@ def test_properties_of_the_kafka_client_are_named_as_it_names_them():
 def test_what_the_bridge_promises_cannot_be_set_away():
     with pytest.raises(ConfigurationInvalid, match="set by the bridge itself: acks"):
         load({"BIFROST_KAFKA__PROPERTIES__ACKS": "0"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("request_topic", "result_topic"),
+        ("request_topic", "dead_letter_topic"),
+        ("request_topic", "callback_topics"),
+        ("dead_letter_topic", "result_topic"),
+        ("dead_letter_topic", "callback_topics"),
+    ],
+)
+def test_the_bridge_does_not_read_what_it_writes(first, second):
+    said = problems({f"BIFROST_KAFKA__{first.upper()}": "one", f"BIFROST_KAFKA__{second.upper()}": "one"})
+    assert f"kafka.{first} and kafka.{second} must not name the same topic" in said
+
+
+def test_the_topic_of_the_results_may_stand_among_those_of_callbacks():
+    assert load({"BIFROST_KAFKA__CALLBACK_TOPICS": "analysis.result,team.result"}).kafka.callback_topics
