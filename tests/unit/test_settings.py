@@ -227,3 +227,14 @@ def test_the_bridge_does_not_read_what_it_writes(first, second):
 
 def test_the_topic_of_the_results_may_stand_among_those_of_callbacks():
     assert load({"BIFROST_KAFKA__CALLBACK_TOPICS": "analysis.result,team.result"}).kafka.callback_topics
+
+
+@pytest.mark.parametrize("name", ["request_topic", "result_topic", "dead_letter_topic", "group_id", "project"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_what_names_something_in_kafka_is_not_empty(tmp_path, name, value):
+    assert f"kafka.{name}" in problems({f"BIFROST_KAFKA__{name.upper()}": value})
+    assert f"kafka.{name}" in problems({}, written(tmp_path, f"kafka: {{{name}: '{value}'}}"))
+
+
+def test_a_topic_has_a_name_that_kafka_takes():
+    assert "kafka.result_topic" in problems({"BIFROST_KAFKA__RESULT_TOPIC": ".."})
