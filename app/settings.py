@@ -5,10 +5,19 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from app.domain.errors import ConfigurationInvalid
 
@@ -26,6 +35,10 @@ WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
     "BIFROST_URL": ("client", "url"),
     "BIFROST_API_KEY": ("client", "api_key"),
 }
+#: Where nothing instead of a name means a mistake: the default would read or write another topic than was meant.
+NEVER_EMPTY = frozenset(
+    ("kafka", name) for name in ("request_topic", "result_topic", "dead_letter_topic", "group_id", "project")
+)
 #: Read by tools around Bifrost, not by Bifrost.
 FOREIGN = ("BIFROST_TEST_", "BIFROST_CONFIG")
 
@@ -65,7 +78,23 @@ def _properties(value: object) -> object:
 
 
 Properties = Annotated[Mapping[str, SecretStr], BeforeValidator(_properties)]
-Topic = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+def _named(value: str) -> str:
+    """Kafka's own: two names that a directory cannot have."""
+    if value in {".", ".."}:
+        raise ValueError("must not be . or ..")
+    return value
+
+
+def _told(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be blank")
+    return value
+
+
+Topic = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$"), AfterValidator(_named)]
+Told = Annotated[str, AfterValidator(_told)]
 
 
 def _postgres_url(value: object) -> object:
@@ -121,7 +150,9 @@ class Kafka(Section):
         description="Properties of librdkafka, passed on as they are: TLS, SASL and the like. In the environment "
         "`BIFROST_KAFKA__PROPERTIES__SASL_USERNAME` is `sasl.username`. What the bridge depends on cannot be set.",
     )
-    project: str = Field("default", min_length=1, max_length=100, description="Project that Heimdall's requests go to.")
+    project: Told = Field(
+        "default", min_length=1, max_length=100, description="Project that Heimdall's requests go to."
+    )
     source: Literal["auto", "local", "cloud", "rules"] = Field("auto", description="Who answers them.")
     request_topic: Topic = Field("analysis.request", description="Topic that is read.")
     result_topic: Topic = Field("analysis.result", description="Topic of the results.")
@@ -129,7 +160,7 @@ class Kafka(Section):
     callback_topics: Names = Field(
         (), description="Topics that a `callback_topic` may name beside the one of the results."
     )
-    group_id: str = Field("bifrost-consumer-group", min_length=1, description="Consumer group of all bridges.")
+    group_id: Told = Field("bifrost-consumer-group", min_length=1, description="Consumer group of all bridges.")
     session_timeout: Seconds = Field(
         30.0, ge=1, description="A bridge that is silent for this long loses its partitions."
     )
@@ -153,6 +184,25 @@ class Kafka(Section):
     heartbeat_file: Path | None = Field(
         None, description="Touched every second while the bridge's loop turns, for a liveness probe. Unset: none."
     )
+
+    @model_validator(mode="after")
+    def _topics_are_apart(self) -> Self:
+        """A bridge that reads what it writes feeds itself for ever."""
+        callbacks = frozenset(self.callback_topics)
+        mixed = [
+            f"{first} and {second} must not name the same topic"
+            for first, name, second, names in (
+                ("kafka.request_topic", self.request_topic, "kafka.result_topic", {self.result_topic}),
+                ("kafka.request_topic", self.request_topic, "kafka.dead_letter_topic", {self.dead_letter_topic}),
+                ("kafka.request_topic", self.request_topic, "kafka.callback_topics", callbacks),
+                ("kafka.dead_letter_topic", self.dead_letter_topic, "kafka.result_topic", {self.result_topic}),
+                ("kafka.dead_letter_topic", self.dead_letter_topic, "kafka.callback_topics", callbacks),
+            )
+            if name in names
+        ]
+        if mixed:
+            raise ValueError("; ".join(mixed))
+        return self
 
 
 class Web(Section):
@@ -453,9 +503,9 @@ def _variables(environ: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
     exact = [
         (name, tuple(name.removeprefix(PREFIX).lower().split("__")))
         for name in sorted(environ)
-        if name.startswith(PREFIX) and name not in WELL_KNOWN and not name.startswith(FOREIGN) and environ[name]
+        if name.startswith(PREFIX) and name not in WELL_KNOWN and not name.startswith(FOREIGN)
     ]
-    return known + exact
+    return known + [(name, path) for name, path in exact if environ[name] or path in NEVER_EMPTY]
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:

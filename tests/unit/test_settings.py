@@ -208,3 +208,33 @@ def test_properties_of_the_kafka_client_are_named_as_it_names_them():
 def test_what_the_bridge_promises_cannot_be_set_away():
     with pytest.raises(ConfigurationInvalid, match="set by the bridge itself: acks"):
         load({"BIFROST_KAFKA__PROPERTIES__ACKS": "0"})
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("request_topic", "result_topic"),
+        ("request_topic", "dead_letter_topic"),
+        ("request_topic", "callback_topics"),
+        ("dead_letter_topic", "result_topic"),
+        ("dead_letter_topic", "callback_topics"),
+    ],
+)
+def test_the_bridge_does_not_read_what_it_writes(first, second):
+    said = problems({f"BIFROST_KAFKA__{first.upper()}": "one", f"BIFROST_KAFKA__{second.upper()}": "one"})
+    assert f"kafka.{first} and kafka.{second} must not name the same topic" in said
+
+
+def test_the_topic_of_the_results_may_stand_among_those_of_callbacks():
+    assert load({"BIFROST_KAFKA__CALLBACK_TOPICS": "analysis.result,team.result"}).kafka.callback_topics
+
+
+@pytest.mark.parametrize("name", ["request_topic", "result_topic", "dead_letter_topic", "group_id", "project"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_what_names_something_in_kafka_is_not_empty(tmp_path, name, value):
+    assert f"kafka.{name}" in problems({f"BIFROST_KAFKA__{name.upper()}": value})
+    assert f"kafka.{name}" in problems({}, written(tmp_path, f"kafka: {{{name}: '{value}'}}"))
+
+
+def test_a_topic_has_a_name_that_kafka_takes():
+    assert "kafka.result_topic" in problems({"BIFROST_KAFKA__RESULT_TOPIC": ".."})
