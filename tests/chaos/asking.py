@@ -6,6 +6,7 @@ has heard of everything, or after a while.
 
 import base64
 import json
+import os
 import random
 import signal
 import sys
@@ -41,7 +42,9 @@ def main(brokers: str, directory: Path, name: str) -> int:
         listener = _Listener(heimdall, directory / HEARD)
         listener.start()
         number = 0
-        while not ended.wait(chance.expovariate(1 / _PAUSE_SECONDS)):
+        parent = os.getppid()
+        # nobody else would end it when the suite was killed
+        while not ended.wait(chance.expovariate(1 / _PAUSE_SECONDS)) and os.getppid() == parent:
             number += 1
             sent, records = wave(
                 chance.randint(1, _MOST_AT_ONCE), chance, name=f"{name}-heimdall-{number}", poisoned=_POISONED
