@@ -25,7 +25,7 @@ def heimdall() -> None:
 def status(*, as_json: bool) -> None:
     """Show the bridges: what they reach, read and publish, and how far behind they are.
 
-    The exit code is 1 when none of them reaches Kafka.
+    The exit code is 1 when none of them reaches Kafka, or when partitions have been held by none for long.
     """
     found: Mapping[str, Any] = connect().heimdall()
     if as_json:
@@ -85,7 +85,7 @@ def _bridge(one: Mapping[str, Any]) -> tuple[str, ...]:
         "yes" if one["connected"] else "no",
         "yes" if one["reading"] else "no",
         *(f"{one[name]:,}" for name in ("received", "accepted", "known", "dead", "published")),
-        "-" if None in lags else f"{sum(lags):,}",
+        "-" if None in lags or not lags else f"{sum(lags):,}",
     )
 
 
