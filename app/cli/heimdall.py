@@ -44,12 +44,20 @@ def status(*, as_json: bool) -> None:
 
 @heimdall.command()
 @click.option("--dry-run", is_flag=True, help="Only say what is there and what differs.")
-@click.option("--partitions", type=click.IntRange(min=1), default=3, show_default=True, help="Of requests and results.")
+@click.option(
+    "--partitions",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Of requests and results; dead letters have 1.",
+)
 @click.option("--replication", type=click.IntRange(min=1), default=2, show_default=True, help="1 with a single broker.")
 def topics(*, dry_run: bool, partitions: int, replication: int) -> None:
     """Make the topics that are missing, and say what differs about those that are there.
 
-    Requests and results are kept for 7 days, dead letters for 30, in one partition. Nothing that is there is changed.
+    Requests and results: 3 partitions, replication 2, kept for 7 days. Dead letters: 1 partition, replication 2, kept
+    for 30 days. Nothing that is there is changed.
+
     The exit code is 1 when something differs, is missing or could not be made.
     """
     from app.kafka.checking import check
