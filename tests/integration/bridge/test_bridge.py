@@ -133,7 +133,7 @@ def test_dead_records_are_listed_replayed_and_capped(store, heimdall, bridge):
     for attempt in (2, 3):
         letters.replay_record(project, letter.id)
         until(lambda attempt=attempt: store.ask("SELECT attempts FROM dead_letters") == attempt)
-    with pytest.raises(ReplaysUsedUp):
+    with pytest.raises(ReplaysUsedUp, match=r"2 times, and kafka\.max_replays is 2: discard it, or raise that setting"):
         letters.replay_record(project, letter.id)
     found = heimdall.hear(heimdall.dead, lambda found: len(found) == 3)
     assert [header(one, "bifrost.error.attempt") for one in found] == ["1", "2", "3"]
