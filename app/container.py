@@ -74,7 +74,11 @@ def build(settings: Settings) -> Container:
     routing = _routing(settings)
     guarded = make_guard(settings, clock)
     publishers = _publishers(settings, clock)
-    bridges = Bridges(unit_of_work, configured=settings.kafka.bootstrap_servers is not None)
+    bridges = Bridges(
+        unit_of_work,
+        configured=settings.kafka.bootstrap_servers is not None,
+        session_timeout=settings.kafka.session_timeout,
+    )
     needed = schema.head()
 
     def close() -> None:

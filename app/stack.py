@@ -85,6 +85,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         """Start everything; returns when a log can be submitted."""
+        self._check_kafka()
         with ExitStack() as running:
             self._enter_supervisor(running)
             host, port = self._address()
@@ -124,6 +125,17 @@ class Stack:
             raise AlreadyRunning(
                 f"Bifrost already runs in {self.directory}{where}. Use that one, stop it, or choose another --data-dir."
             ) from None
+
+    def _check_kafka(self) -> None:
+        """Before anything runs: a bridge that cannot start would take the rest with it."""
+        kafka = self.settings.kafka
+        if self.wishes.kafka_demo:
+            # the mock's address is not known yet
+            kafka = kafka.model_copy(update={"bootstrap_servers": "127.0.0.1:9092"})
+        if kafka.bootstrap_servers:
+            from app.kafka.checking import check
+
+            check(kafka)
 
     def _address(self) -> tuple[str, int]:
         web = self.settings.web

@@ -45,8 +45,8 @@ def _admit(scope: Scope) -> None:
     telemetry.bind(key=key.prefix)
     if scope not in key.scopes:
         raise ScopeMissing(
-            f"The API key does not have the scope `{scope}` that this call needs. Whoever runs the server makes another "
-            f"one: bifrost-cli keys create NAME --scope {scope}"
+            f"The API key does not have the scope `{scope}` that this call needs. Whoever runs the server makes "
+            f"another one: bifrost-cli keys create NAME --scope {scope}"
         )
     g.key = key
 

@@ -25,7 +25,9 @@ class BridgeSchema(Schema):
     started_at = fields.AwareDateTime()
     seen_at = fields.AwareDateTime(metadata=_about("When it last spoke of itself."))
     connected = fields.Boolean(metadata=_about("It reaches the brokers, and the topics are there."))
-    reading = fields.Boolean(metadata=_about("False: enough is waiting, or the database is away."))
+    reading = fields.Boolean(
+        metadata=_about("False: it has no partitions, enough is waiting, or the database is away.")
+    )
     detail = fields.String()
     received = fields.Integer(metadata=_about("Records read."))
     accepted = fields.Integer(metadata=_about("Of these, new analyses."))
@@ -33,13 +35,18 @@ class BridgeSchema(Schema):
     dead = fields.Integer(metadata=_about("Of these, dead letters."))
     published = fields.Integer(metadata=_about("Results and dead letters that the brokers acknowledged."))
     partitions = fields.List(fields.Nested(PartitionSchema))
+    unheld = fields.List(
+        fields.Nested(PartitionSchema),
+        metadata=_about("Partitions of the requests that no bridge holds, as it sees them."),
+    )
+    unheld_seconds = fields.Float(metadata=_about("For how long there have been some."))
 
 
 class StatusSchema(Schema):
     """The bridges together."""
 
     configured = fields.Boolean(metadata=_about("This web process knows of a Kafka."))
-    ok = fields.Boolean(metadata=_about("At least one bridge reaches Kafka, or none is wanted."))
+    ok = fields.Boolean(metadata=_about("A bridge reaches Kafka and each partition is held, or none is wanted."))
     detail = fields.String()
     waiting = fields.Integer(metadata=_about("Events that are still to be published."))
     dead = fields.Integer(metadata=_about("Events that Kafka will never take."))

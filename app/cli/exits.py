@@ -27,8 +27,8 @@ MEANING: Mapping[Exit, str] = MappingProxyType(
         Exit.DONE: "Done; with `--fail-on`, every severity is below the threshold.",
         Exit.ERROR: "Something unexpected; or `doctor` found something broken.",
         Exit.USAGE: "Bad input: an option, a file, the configuration, a key that is not valid or lacks the scope, an "
-        "unknown id, an analysis that has ended (`cancel`) or has not failed (`retry`), a dead letter whose replays are "
-        "used up, a second `up` in the same data directory.",
+        "unknown id, an analysis that has ended (`cancel`) or has not failed (`retry`), a dead letter whose replays "
+        "are used up, a second `up` in the same data directory.",
         Exit.NOT_COMPLETED: "An analysis failed or was cancelled.",
         Exit.FINDING: "`--fail-on`: an issue of this severity or above was found.",
         Exit.NOT_FINISHED: "Not finished in time. The analysis goes on; its id was printed.",

@@ -25,7 +25,7 @@ def heimdall() -> None:
 def status(*, as_json: bool) -> None:
     """Show the bridges: what they reach, read and publish, and how far behind they are.
 
-    The exit code is 1 when none of them reaches Kafka.
+    The exit code is 1 when none of them reaches Kafka, or when partitions have been held by none for long.
     """
     found: Mapping[str, Any] = connect().heimdall()
     if as_json:
@@ -44,21 +44,31 @@ def status(*, as_json: bool) -> None:
 
 @heimdall.command()
 @click.option("--dry-run", is_flag=True, help="Only say what is there and what differs.")
-@click.option("--partitions", type=click.IntRange(min=1), default=3, show_default=True, help="Of requests and results.")
+@click.option(
+    "--partitions",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Of requests and results; dead letters have 1.",
+)
 @click.option("--replication", type=click.IntRange(min=1), default=2, show_default=True, help="1 with a single broker.")
 def topics(*, dry_run: bool, partitions: int, replication: int) -> None:
     """Make the topics that are missing, and say what differs about those that are there.
 
-    Requests and results are kept for 7 days, dead letters for 30, in one partition. Nothing that is there is changed.
+    Requests and results: 3 partitions, replication 2, kept for 7 days. Dead letters: 1 partition, replication 2, kept
+    for 30 days. Nothing that is there is changed.
+
     The exit code is 1 when something differs, is missing or could not be made.
     """
     from app.cli.connection import kafka
+    from app.kafka.checking import check
     from app.kafka.topics import State, Topics, agreed
     from app.settings import load
 
     settings = kafka(load())
     if not settings.bootstrap_servers:
         raise Stop("No Kafka is configured: set BIFROST_KAFKA__BOOTSTRAP_SERVERS.")
+    check(settings)
     brokers, wanted = Topics(settings), agreed(settings, partitions=partitions, replication=replication)
     findings = brokers.compare(wanted) if dry_run else brokers.create(wanted)
     rows = [
@@ -84,7 +94,7 @@ def _bridge(one: Mapping[str, Any]) -> tuple[str, ...]:
         "yes" if one["connected"] else "no",
         "yes" if one["reading"] else "no",
         *(f"{one[name]:,}" for name in ("received", "accepted", "known", "dead", "published")),
-        "-" if None in lags else f"{sum(lags):,}",
+        "-" if None in lags or not lags else f"{sum(lags):,}",
     )
 
 

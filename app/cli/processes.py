@@ -92,6 +92,10 @@ def bridge() -> None:
     settings = administrative()
     if not settings.kafka.bootstrap_servers:
         raise Stop("No Kafka is configured: set BIFROST_KAFKA__BOOTSTRAP_SERVERS.")
+    # here, since librdkafka is loaded by nothing else of the command line
+    from app.kafka.checking import check
+
+    check(settings.kafka)
     _read_by_children({})
     # by name: the app does not know the worker
     importlib.import_module("worker.bridge.process").run(settings)

@@ -196,7 +196,7 @@ class BridgeState:
     started_at: datetime
     #: It reaches the brokers, and the topics are there.
     connected: bool
-    #: It reads on. False: there is enough open work, or the database is away.
+    #: It reads on. False: it has no partitions, there is enough open work, or the database is away.
     reading: bool
     #: What is wrong, or what it does.
     detail: str
@@ -207,6 +207,9 @@ class BridgeState:
     dead: int
     published: int
     partitions: tuple[PartitionState, ...] = ()
+    #: Those of the requests that no live bridge holds, as it sees them, and for how many seconds there have been some.
+    unheld: tuple[PartitionState, ...] = ()
+    unheld_seconds: float = 0.0
     #: When it said so, by the database's clock; None while it has not.
     seen_at: datetime | None = None
     #: Seconds ago.

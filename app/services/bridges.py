@@ -25,9 +25,10 @@ class BridgesStatus:
 class Bridges:
     """Report and tell. Everything but `health` raises `StorageUnavailable`."""
 
-    def __init__(self, unit_of_work: UnitOfWork, *, configured: bool) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, *, configured: bool, session_timeout: float = 30.0) -> None:
         self._unit_of_work = unit_of_work
         self._configured = configured
+        self._session_timeout = session_timeout
 
     def report(self, state: BridgeState) -> None:
         """A bridge speaks of itself."""
@@ -55,18 +56,37 @@ class Bridges:
         )
 
     def health(self) -> Health:
-        """For readiness: one bridge that reaches Kafka is enough."""
+        """For readiness: one bridge that reaches Kafka is enough, when each partition is held."""
         ok, detail = self._judged(self.states())
         return Health(name="heimdall", ok=ok, detail=detail, optional=not self._configured)
 
     def _judged(self, states: Sequence[BridgeState]) -> tuple[bool, str]:
         connected = [one for one in states if one.connected]
         if connected:
-            reading = sum(one.reading for one in connected)
-            lag = sum(part.lag or 0 for one in connected for part in one.partitions)
-            return True, f"{len(connected)} connected, {reading} reading, {lag} records behind"
+            return self._told(connected)
         if states:
             return False, states[0].detail
         if not self._configured:
             return True, "no Kafka is configured"
         return False, "no bridge runs: start one with `bifrost-cli bridge`"
+
+    def _told(self, connected: Sequence[BridgeState]) -> tuple[bool, str]:
+        """A bridge without partitions is fine while others hold them; what nobody holds for long is not."""
+        held = {(part.topic, part.partition) for one in connected for part in one.partitions}
+        unheld = {
+            (part.topic, part.partition): part
+            for one in connected
+            for part in one.unheld
+            if (part.topic, part.partition) not in held
+        }
+        parts = [*(part for one in connected for part in one.partitions), *unheld.values()]
+        without = sum(not one.partitions for one in connected)
+        told = [
+            f"{len(connected)} connected",
+            f"{sum(one.reading for one in connected)} reading",
+            f"{sum(part.lag or 0 for part in parts)} records behind",
+            *([f"{without} without partitions"] if without else []),
+            *([f"{len(unheld)} partitions of the requests held by no bridge"] if unheld else []),
+        ]
+        seconds = max((one.unheld_seconds for one in connected if one.unheld), default=0.0)
+        return not unheld or seconds <= self._session_timeout, ", ".join(told)

@@ -81,7 +81,10 @@ class DeadLetters:
             if found is None:
                 raise DeadLetterNotFound
             if found.letter.replays >= self._max_record_replays:
-                raise ReplaysUsedUp
+                raise ReplaysUsedUp(
+                    f"This dead letter has gone again {found.letter.replays} times, and kafka.max_replays is "
+                    f"{self._max_record_replays}: discard it, or raise that setting."
+                )
             tx.dead_records.want(project_id, letter_id)
         log.info("record_replayed", dead_letter_id=letter_id, replays=found.letter.replays + 1)
         return replace(found.letter, replays=found.letter.replays + 1)

@@ -76,7 +76,12 @@ class BridgeMetrics:
         paused = GaugeMetricFamily("kafka_paused", "Partitions that are not read right now.", labels=("bridge",))
         connected = GaugeMetricFamily("kafka_connected", "1 while the bridge reaches Kafka.", labels=("bridge",))
         lags: dict[tuple[str, str], int] = {}
-        for state in sorted(self._states(), key=lambda one: one.age, reverse=True):
+        states = sorted(self._states(), key=lambda one: one.age, reverse=True)
+        # what one bridge misses another may hold by now: its word counts
+        for part in (part for state in states for part in state.unheld):
+            if part.lag is not None:
+                lags[part.topic, str(part.partition)] = part.lag
+        for state in states:
             connected.add_metric((state.name,), int(state.connected))
             paused.add_metric((state.name,), sum(part.paused for part in state.partitions))
             # one that was killed is listed for a while beside the one that took over: the later word counts

@@ -25,6 +25,8 @@ _AWAY = frozenset(
 )
 #: Between two counts of the open work, and between two tries of a commit.
 _LOOK_SECONDS = 1.0
+#: So many session timeouts without partitions that nobody else holds, and the group is joined anew.
+_SESSIONS = 2
 
 
 class Consumption:
@@ -54,6 +56,8 @@ class Consumption:
         self._paused = False
         self._reassigned = False
         self._broken = False
+        #: When this client was last seen with partitions, or was made.
+        self._held_at = 0.0
 
     def run(self) -> None:
         """Until `ended`: the batch in hand is finished and committed, and the group is left."""
@@ -61,6 +65,8 @@ class Consumption:
             settings = properties.consumer(self._kafka) | {"on_commit": self._answered, "error_cb": self._trouble}
             client = Consumer(settings, logger=properties.logger())
             self._broken = self._paused = self._commit_awaited = False
+            self._held_at = self._clock.monotonic()
+            self._tally.joins += 1
             try:
                 client.subscribe(
                     [self._kafka.request_topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -78,6 +84,16 @@ class Consumption:
             self._store()
         self._commit(client)
         self._regulate(client)
+        self._look_for_partitions()
+
+    def _look_for_partitions(self) -> None:
+        """Without any for long, while nobody else holds them: the group has forgotten this client, so make another."""
+        now = self._clock.monotonic()
+        if self._tally.places() or not self._tally.unheld():
+            self._held_at = now
+        elif now - self._held_at >= _SESSIONS * self._kafka.session_timeout:
+            log.warning("bridge_joins_again", seconds=now - self._held_at)
+            self._broken = True
 
     def _gather(self, client: Consumer) -> None:
         """What is there, up to a batch. While a batch cannot be stored, only callbacks are served."""

@@ -35,6 +35,8 @@ class Keeping:
         self._ended = ended
         self._admin = AdminClient(properties.client(self._kafka), logger=properties.logger())
         self._forgot = parts.clock.monotonic()
+        #: All partitions of the requests, as the brokers know them.
+        self._all: frozenset[Place] = frozenset()
 
     def run(self) -> None:
         """Until `ended`."""
@@ -43,7 +45,8 @@ class Keeping:
             pause = _EVERY_SECONDS
             self._look()
             try:
-                self._parts.bridges.report(self._tally.state(self._progress()))
+                self._watch()
+                self._parts.bridges.report(self._tally.state(self._progress(), self._parts.clock.monotonic()))
                 if self._revive():
                     pause = 0.0
                 self._forget()
@@ -66,6 +69,10 @@ class Keeping:
         else:
             missing = sorted(wanted - there.keys())
             trouble = f"Kafka has no topic {', '.join(missing)}: run `bifrost-cli heimdall topics`" if missing else ""
+            topic = self._kafka.request_topic
+            self._all = (
+                frozenset((topic, number) for number in there[topic].partitions) if topic in there else frozenset()
+            )
         if trouble != self._tally.trouble:
             if trouble:
                 log.warning("kafka_away", detail=trouble)
@@ -74,9 +81,20 @@ class Keeping:
         self._tally.trouble = trouble
         self._tally.connected = not trouble
 
+    def _watch(self) -> None:
+        """Which partitions does nobody hold? While Kafka or the database is away, that cannot be told."""
+        unheld: frozenset[Place] = frozenset()
+        try:
+            if self._tally.connected:
+                others = [one for one in self._parts.bridges.states() if one.connected and one.name != self._tally.name]
+                held = {(part.topic, part.partition) for one in others for part in one.partitions}
+                unheld = self._all - held - set(self._tally.places())
+        finally:
+            self._tally.saw_unheld(unheld, self._parts.clock.monotonic())
+
     def _progress(self) -> dict[Place, Progress]:
         """As the brokers know it. A group that has committed nothing yet begins where the partition does."""
-        places = self._tally.places()
+        places = sorted({*self._tally.places(), *self._tally.unheld()})
         if not (places and self._tally.connected):
             return {}
         try:

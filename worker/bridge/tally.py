@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,6 +38,8 @@ class Tally:
     known: int = 0
     dead: int = 0
     published: int = 0
+    #: Clients that asked to be taken into the group, one after the other.
+    joins: int = 0
     #: The brokers answer, and the topics are there.
     connected: bool = False
     #: What is wrong with that; empty when nothing is.
@@ -46,6 +48,9 @@ class Tally:
     refusal: str = ""
     #: Why nothing is read; empty while something is.
     pause: str = ""
+    #: When the partitions that nobody holds were seen first, by the monotonic clock; None: each is held.
+    unheld_since: float | None = None
+    _unheld: tuple[Place, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _assigned: set[Place] = field(default_factory=set)
 
@@ -64,29 +69,46 @@ class Tally:
         with self._lock:
             return sorted(self._assigned)
 
-    def state(self, progress: Mapping[Place, Progress]) -> BridgeState:
+    def saw_unheld(self, places: Iterable[Place], now: float) -> None:
+        """No live bridge holds these; `now` in seconds of the monotonic clock."""
+        self._unheld = tuple(sorted(places))
+        if not self._unheld:
+            self.unheld_since = None
+        elif self.unheld_since is None:
+            self.unheld_since = now
+
+    def unheld(self) -> list[Place]:
+        """What no live bridge holds."""
+        return list(self._unheld)
+
+    def state(self, progress: Mapping[Place, Progress], now: float = 0.0) -> BridgeState:
         """To be reported; where there is no progress, it is not known now."""
-        detail = self.trouble or self.refusal or self.pause or "reads and publishes"
+        places, unheld, since = self.places(), self._unheld, self.unheld_since
+        does = "reads and publishes" if places else "connected, without partitions"
+        detail = self.trouble or self.refusal or self.pause or does
         return BridgeState(
             name=self.name,
             started_at=self.started_at,
             connected=self.connected and not self.refusal,
-            reading=self.connected and not self.refusal and not self.pause,
+            reading=bool(places) and self.connected and not self.refusal and not self.pause,
             detail=detail,
             received=self.received,
             accepted=self.accepted,
             known=self.known,
             dead=self.dead,
             published=self.published,
-            partitions=tuple(self._partition(place, progress.get(place)) for place in self.places()),
+            partitions=tuple(_partition(one, progress.get(one), paused=bool(self.pause)) for one in places),
+            unheld=tuple(_partition(one, progress.get(one), paused=False) for one in unheld),
+            unheld_seconds=0.0 if since is None else max(0.0, now - since),
         )
 
-    def _partition(self, place: Place, progress: Progress | None) -> PartitionState:
-        return PartitionState(
-            topic=place[0],
-            partition=place[1],
-            committed=None if progress is None else progress.committed,
-            end=None if progress is None else progress.end,
-            lag=None if progress is None else max(0, progress.end - progress.committed),
-            paused=bool(self.pause),
-        )
+
+def _partition(place: Place, progress: Progress | None, *, paused: bool) -> PartitionState:
+    return PartitionState(
+        topic=place[0],
+        partition=place[1],
+        committed=None if progress is None else progress.committed,
+        end=None if progress is None else progress.end,
+        lag=None if progress is None else max(0, progress.end - progress.committed),
+        paused=paused,
+    )

@@ -5,6 +5,7 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
+from confluent_kafka import Consumer
 
 from app.domain.records import Spelling
 from tests.support.heimdall import fields_of, header, request
@@ -132,7 +133,7 @@ def test_dead_records_are_listed_replayed_and_capped(store, heimdall, bridge):
     for attempt in (2, 3):
         letters.replay_record(project, letter.id)
         until(lambda attempt=attempt: store.ask("SELECT attempts FROM dead_letters") == attempt)
-    with pytest.raises(ReplaysUsedUp):
+    with pytest.raises(ReplaysUsedUp, match=r"2 times, and kafka\.max_replays is 2: discard it, or raise that setting"):
         letters.replay_record(project, letter.id)
     found = heimdall.hear(heimdall.dead, lambda found: len(found) == 3)
     assert [header(one, "bifrost.error.attempt") for one in found] == ["1", "2", "3"]
@@ -274,3 +275,55 @@ def test_an_event_that_a_topic_refuses_waits_and_the_others_go_on(store, mock_ka
     assert running.tally.published == 1
     mock_kafka.refuse("forbidden", 0)
     until(lambda: running.tally.published == 2, timeout=20)
+
+
+def test_a_bridge_without_partitions_says_so_and_joins_anew_while_no_bridge_holds_them(store, heimdall, bridge):
+    """Somebody else of the same group, who is no bridge, sits on all of them."""
+    others = [
+        Consumer(
+            {
+                "bootstrap.servers": heimdall.bootstrap_servers,
+                "group.id": heimdall.group,
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": 6000,
+                "heartbeat.interval.ms": 200,
+            }
+        )
+        for _ in range(3)
+    ]
+    try:
+        for one in others:
+            one.subscribe([heimdall.requests])
+
+        def all_taken() -> bool:
+            for one in others:
+                one.poll(0.05)
+            return all(one.assignment() for one in others)
+
+        until(all_taken, timeout=40, what="each of the others has a partition")
+        running = bridge(heimdall)
+        states = running.parts.bridges.states
+
+        def without() -> bool:
+            for one in others:
+                one.poll(0.05)
+            return not running.parts.bridges.health().ok and any(one.unheld for one in states())
+
+        until(without, timeout=40, what="it says that it has none")
+        [state] = states()
+        assert (state.connected, state.reading) == (True, False)
+        assert {part.topic for part in state.unheld} == {heimdall.requests}
+        assert len(state.unheld) == 3
+
+        def again() -> bool:
+            for one in others:
+                one.poll(0.05)
+            return running.tally.joins > 1
+
+        until(again, timeout=40, what="another client asks to join")
+    finally:
+        for one in others:
+            one.close()
+    heimdall.ask(request(1))
+    until(lambda: store.ask(ROWS) == 1, timeout=60)
+    until(lambda: running.parts.bridges.health().ok, timeout=30)

@@ -1,5 +1,6 @@
 """How the bridges are, told to people and to Prometheus."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -55,6 +56,15 @@ def test_a_partition_is_told_once_by_who_spoke_last(client, parts):
     assert text.count("kafka_consumer_lag{") == 1
     assert 'kafka_paused{bridge="new"} 1.0' in text
     assert 'kafka_connected{bridge="killed"} 1.0' in text
+
+
+def test_the_lag_of_what_nobody_holds_is_told_until_somebody_does(client, parts):
+    idle = replace(bridge("idle"), partitions=(), unheld=bridge("x", lag=5).partitions)
+    parts.bridges.running = (idle,)
+    line = 'kafka_consumer_lag{partition="0",topic="analysis.request"}'
+    assert f"{line} 5.0" in client.get("/metrics/prometheus").text
+    parts.bridges.running = (idle, bridge("holder", age=1.0, lag=4))
+    assert f"{line} 4.0" in client.get("/metrics/prometheus").text
 
 
 def test_a_lag_that_is_not_known_is_not_told(client, parts):

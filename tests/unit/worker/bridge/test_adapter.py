@@ -213,6 +213,13 @@ def test_a_value_never_stands_in_the_message():
     assert "hunter2" not in found.error.detail
 
 
+def test_a_refused_topic_stands_in_no_message_nor_do_the_allowed_ones():
+    error = refused(request(callback_topic="hunter2")).error
+    assert error.code == "callback_topic_refused"
+    assert "callback_topic" in error.detail
+    assert not [name for name in ("hunter2", *LIMITS.callback_topics) if name in error.detail]
+
+
 def test_half_a_character_of_a_log_that_was_cut_is_replaced():
     value = spelled(request(log_content="ERROR X"), Spelling.CAMEL).replace(b"X", b"\\uD83D")
     found = read(value)
