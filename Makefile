@@ -56,7 +56,7 @@ fix: $(VENV)/dev.stamp ## format and repair what can be repaired
 	@$(BIN)/ruff check --fix-only --exit-zero --quiet .
 	@$(BIN)/ruff format .
 
-chaos: $(VENV)/dev.stamp ## kill, freeze, flush and cut under load for ten minutes at most; print what was lost (nothing)
+chaos: $(VENV)/dev.stamp ## kill, freeze, flush and cut under load for about ten minutes; print what was lost (nothing)
 	@$(BIN)/python -m tests.chaos
 
 bench: $(VENV)/dev.stamp ## measure: submissions, end to end, preparation

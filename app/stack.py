@@ -96,7 +96,12 @@ class Stack:
             self._start_processes(host, port)
             url = f"http://{_reachable(host)}:{port}"
             state = State(
-                url=url, api_key=self._api_key(), database_url=database_url, redis_url=redis_url, pid=os.getpid()
+                url=url,
+                api_key=self._api_key(),
+                database_url=database_url,
+                redis_url=redis_url,
+                kafka=self.settings.kafka.bootstrap_servers,
+                pid=os.getpid(),
             )
             self._wait_ready(_reachable(host), port)
             write_state(self.directory, state)

@@ -15,6 +15,8 @@ class State:
     api_key: str
     database_url: str
     redis_url: str
+    #: Kafka's bootstrap servers; None without a bridge.
+    kafka: str | None = None
     pid: int | None = None
 
 

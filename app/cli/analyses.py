@@ -103,7 +103,7 @@ def cancel(*, ids: tuple[int, ...], as_json: bool) -> None:
     A waiting one ends at once; a running one is asked to stop and does so within a second.
     """
     found, codes = _each(ids, connect().cancel)
-    _print(found, as_json=as_json)
+    _print(found, as_json=as_json, unfinished_yet=lambda _: "asked to stop")
     click.get_current_context().exit(worst(codes))
 
 
@@ -134,18 +134,20 @@ def _each(ids: tuple[int, ...], ask: Callable[[int], RemoteAnalysis]) -> tuple[l
     return found, codes
 
 
-def _print(found: list[RemoteAnalysis], *, as_json: bool) -> None:
+def _print(
+    found: list[RemoteAnalysis], *, as_json: bool, unfinished_yet: Callable[[RemoteAnalysis], str] = standing
+) -> None:
     if as_json:
         for analysis in found:
             output.json_line(analysis.raw)
     elif found:
-        output.table(_COLUMNS, [_row(analysis) for analysis in found], longest=_LONGEST_SUMMARY)
+        output.table(_COLUMNS, [_row(analysis, unfinished_yet) for analysis in found], longest=_LONGEST_SUMMARY)
 
 
-def _row(analysis: RemoteAnalysis) -> tuple[str, ...]:
+def _row(analysis: RemoteAnalysis, unfinished_yet: Callable[[RemoteAnalysis], str] = standing) -> tuple[str, ...]:
     found = analysis.diagnosis
     severity = "" if found is None else found.severity.value if found.issues_found else "-"
-    said = found.summary if found else unfinished(analysis) if analysis.finished else standing(analysis)
+    said = found.summary if found else unfinished(analysis) if analysis.finished else unfinished_yet(analysis)
     return (
         str(analysis.id),
         analysis.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if analysis.created_at else "",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from app.cli.exits import Stop
-from app.settings import Database, Redis, Settings, load
+from app.settings import Database, Kafka, Redis, Settings, load
 
 if TYPE_CHECKING:
     from app.client import Client
@@ -45,9 +45,20 @@ def administrative() -> Settings:
     if state and settings.redis.url is None:
         redis = Redis.model_validate({"url": state.redis_url})
         settings = settings.model_copy(update={"redis": redis})
+    settings = settings.model_copy(update={"kafka": kafka(settings)})
     if settings.database.url is None:
         raise Stop(_NO_DATABASE)
     return settings
+
+
+def kafka(settings: Settings) -> Kafka:
+    """Kafka as configured, or as the last `up` had it."""
+    from app.state import read_state
+
+    state = read_state(settings.data_dir)
+    if settings.kafka.bootstrap_servers or state is None:
+        return settings.kafka
+    return settings.kafka.model_copy(update={"bootstrap_servers": state.kafka})
 
 
 def remembered_environ() -> dict[str, str]:

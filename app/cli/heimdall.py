@@ -60,15 +60,16 @@ def topics(*, dry_run: bool, partitions: int, replication: int) -> None:
 
     The exit code is 1 when something differs, is missing or could not be made.
     """
+    from app.cli.connection import kafka
     from app.kafka.checking import check
     from app.kafka.topics import State, Topics, agreed
     from app.settings import load
 
-    kafka = load().kafka
-    if not kafka.bootstrap_servers:
+    settings = kafka(load())
+    if not settings.bootstrap_servers:
         raise Stop("No Kafka is configured: set BIFROST_KAFKA__BOOTSTRAP_SERVERS.")
-    check(kafka)
-    brokers, wanted = Topics(kafka), agreed(kafka, partitions=partitions, replication=replication)
+    check(settings)
+    brokers, wanted = Topics(settings), agreed(settings, partitions=partitions, replication=replication)
     findings = brokers.compare(wanted) if dry_run else brokers.create(wanted)
     rows = [
         (

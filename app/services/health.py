@@ -1,7 +1,9 @@
 """Is everything there that Bifrost needs?"""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from app.domain.analyses import Source
 from app.domain.errors import BifrostError
@@ -44,7 +46,7 @@ class HealthCheck:
         rules answer. A load balancer that took the web processes away for that would turn a delay into an outage.
         """
         helpful = (*self._helpful, ("guards", self._guards))
-        return tuple(_checked(name, check) for name, check in helpful) + self._providers(auto=True)
+        return _at_once([*(partial(_checked, name, check) for name, check in helpful), *self._providers(auto=True)])
 
     def depths(self) -> tuple[QueueDepth, ...]:
         """Every queue with open work. Raises `StorageUnavailable`."""
@@ -57,13 +59,13 @@ class HealthCheck:
 
     def doctor(self) -> tuple[Health, ...]:
         """Everything, with advice."""
-        others = (replace(found, optional=True) for found in self._providers(auto=False))
+        others = (replace(found, optional=True) for found in _at_once(self._providers(auto=False)))
         return (*self.ready(), *self.helpful(), _checked("queues", self._queues), *others)
 
-    def _providers(self, *, auto: bool) -> tuple[Health, ...]:
-        """Those that `source: auto` asks, or the others."""
+    def _providers(self, *, auto: bool) -> Sequence[Check]:
+        """Of those that `source: auto` asks, or of the others."""
         asked = self._routing.chain(Source.AUTO)
-        return tuple(p.health() for p in self._routing.providers.values() if (p in asked) is auto)
+        return [each.health for each in self._routing.providers.values() if (each in asked) is auto]
 
     def _guards(self) -> Health:
         """Who rests, and who is how busy. Models that callers named are nobody else's business: they are counted."""
@@ -94,6 +96,12 @@ def _told(load: Load, model: str) -> Iterator[str]:
         yield f"{load.provider} is not asked for {others} of the models that callers named"
     if load.calls:
         yield f"{load.provider} works on {load.calls}" + (f" of {load.limit} calls" if load.limit else " calls")
+
+
+def _at_once(checks: Sequence[Check]) -> tuple[Health, ...]:
+    """Whoever asks waits for the slowest one, not for one after the other."""
+    with ThreadPoolExecutor(max(1, len(checks))) as threads:
+        return tuple(threads.map(lambda check: check(), checks))
 
 
 def _checked(name: str, check: Check) -> Health:

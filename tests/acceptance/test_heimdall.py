@@ -11,48 +11,23 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 import pytest
 from confluent_kafka import Message
 
-from app.domain.records import Spelling
 from app.embedded.mock_kafka import MockKafka
 from app.supervisor import Child
-from tests.support.heimdall import POISON, PRIORITIES, Heimdall, fields_of, header, request, spelled
+from tests.support.heimdall import POISON, Heimdall, header
 from tests.support.kafka import topics
-from tests.support.sample_logs import OOM
 from tests.support.stacks import Running, running
 from tests.support.waiting import until
+from tests.support.waves import Wave, answered_by, complaints, wave
 
 pytestmark = pytest.mark.acceptance
 
 REAL = os.environ.get("BIFROST_TEST_KAFKA")  # noqa: TID251 - a setting of the tests, not of Bifrost
 RECORDS = int(os.environ.get("BIFROST_TEST_RECORDS", "1000"))  # noqa: TID251 - as above
-LOGS = 50
-POISONED, REDELIVERED = 0.02, 0.05
 TIMEOUT = 30 + RECORDS / 50
-FIELDS = {
-    Spelling.SNAKE: {
-        "request_id", "correlation_id", "timestamp", "log_id", "analysis_result", "bifrost_analysis_id", "model",
-        "duration_seconds",
-    },
-    Spelling.CAMEL: {
-        "requestId", "correlationId", "timestamp", "logId", "analysisResult", "bifrostAnalysisId", "model",
-        "durationSeconds",
-    },
-}  # fmt: skip
-
-
-@dataclass(kw_only=True)
-class Wave:
-    """What was sent."""
-
-    #: Request id -> the fields of it, and how they were spelled.
-    requests: dict[str, tuple[dict[str, object], Spelling]] = field(default_factory=dict)
-    #: Bytes -> how often, and what is wrong with it.
-    poison: Counter[bytes | None] = field(default_factory=Counter)
-    kinds: dict[bytes | None, str] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -85,50 +60,13 @@ def bifrost(heimdall, tmp_path_factory) -> Iterator[Running]:
         yield started
 
 
-def wave(count: int, seed: int) -> tuple[Wave, list[tuple[str | None, bytes | None]]]:
-    """What to expect, and the records."""
-    chance = random.Random(seed)
-    sent, records, kinds = Wave(), [], sorted(POISON)
-    for number in range(count):
-        if chance.random() < POISONED:
-            name = kinds[number % len(kinds)]
-            value = POISON[name][0]()
-            sent.poison[value] += 1
-            sent.kinds[value] = name
-            records.append(("k", value))
-            continue
-        log = f"{OOM}of kind {number % LOGS}\n"
-        fields = request(
-            number % 300, log_content=log, priority=chance.choice(PRIORITIES), service_name=chance.choice(["a", None])
-        )
-        spelling = chance.choice(list(Spelling))
-        sent.requests[str(fields["request_id"])] = (fields, spelling)
-        records += [(str(fields["log_id"]), spelled(fields, spelling))] * (2 if chance.random() < REDELIVERED else 1)
-    return sent, records
-
-
 def check(bifrost: Running, heimdall: Heimdall, sent: Wave, results: list[Message]) -> None:
     """Exactly one row for each, at least one result, right in every respect; offsets at the end."""
     ids = list(sent.requests)
     rows = bifrost.rows("SELECT request_id, status FROM analysis_results WHERE request_id = ANY(%s)", ids)
     assert Counter(row[0] for row in rows) == dict.fromkeys(ids, 1)
     assert {row[1] for row in rows} == {"completed"}
-    heard = set()
-    for one in results:
-        told = fields_of(one)
-        request_id = told.get("request_id") or told["requestId"]
-        if request_id not in sent.requests:
-            continue
-        fields, spelling = sent.requests[request_id]
-        heard.add(request_id)
-        assert set(told) == FIELDS[spelling]
-        assert None not in told.values()
-        assert one.key() == str(fields["log_id"]).encode()
-        assert (told.get("correlation_id") or told["correlationId"]) == fields["correlation_id"]
-        found = told.get("analysis_result") or told["analysisResult"]
-        assert found["severity"] in {"LOW", "MEDIUM", "HIGH", "CRITICAL"}
-        assert 0 <= found["confidence"] <= 1
-    assert heard == set(ids)
+    assert complaints(sent, results) == []
     until(heimdall.all_committed, timeout=30, what="offsets at the end")
 
 
@@ -138,34 +76,32 @@ def answered(heimdall: Heimdall, sent: Wave) -> list[Message]:
     def enough(found: list[Message]) -> bool:
         if len(found) < len(sent.requests):
             return False
-        told = [fields_of(one) for one in found]
-        return sent.requests.keys() <= {each.get("request_id") or each.get("requestId") for each in told}
+        return sent.requests.keys() <= {answered_by(one) for one in found}
 
     return heimdall.hear(heimdall.results, enough, timeout=TIMEOUT)
 
 
 def test_mixed_requests_come_through_and_poison_is_kept(bifrost, heimdall):
-    sent, records = wave(RECORDS, seed=1)
+    sent, records = wave(RECORDS, random.Random(1), name="1")
     began = time.monotonic()
     heimdall.send(records, headers=[("trace", b"\x01")])
     check(bifrost, heimdall, sent, answered(heimdall, sent))
-    letters = heimdall.hear(heimdall.dead, lambda found: len(found) >= sent.poison.total(), timeout=TIMEOUT)
-    assert Counter(one.value() for one in letters) == sent.poison
+    letters = heimdall.hear(heimdall.dead, lambda found: len(found) >= len(sent.poison), timeout=TIMEOUT)
+    assert {one.key().decode(): one.value() for one in letters} == {key: one[0] for key, one in sent.poison.items()}
     for one in letters:
-        _, stage, code = POISON[sent.kinds[one.value()]]
-        assert one.key() == b"k"
+        _, stage, code = POISON[sent.poison[one.key().decode()][1]]
         assert one.headers()[0] == ("trace", b"\x01")
         assert (header(one, "bifrost.error.stage"), header(one, "bifrost.error.class")) == (stage, code)
         assert header(one, "bifrost.error.topic") == heimdall.requests
         assert int(header(one, "bifrost.error.offset") or "") >= 0
     listed = list(bifrost.client.dead_letters.list({"origin": "record"}, limit=1000))
-    assert len(listed) == sent.poison.total()
+    assert len(listed) == len(letters) == len(sent.poison)
     print(f"{len(records)} records in {time.monotonic() - began:.1f} s")  # noqa: T201 - for whoever runs it with -s
 
 
 def test_a_bridge_that_is_killed_again_and_again_loses_and_doubles_nothing(bifrost, heimdall):
     chance = random.Random(2)
-    sent, records = wave(RECORDS // 2, seed=2)
+    sent, records = wave(RECORDS // 2, random.Random(2), name="2")
     pids = bifrost.stack.supervisor.pids
     step = max(1, len(records) // 4)
     for start in range(0, len(records), step):
@@ -180,7 +116,7 @@ def test_a_bridge_that_is_killed_again_and_again_loses_and_doubles_nothing(bifro
 
 
 def test_a_second_bridge_joins_and_leaves_under_load(bifrost, heimdall):
-    sent, records = wave(RECORDS // 2, seed=3)
+    sent, records = wave(RECORDS // 2, random.Random(3), name="3")
     half = len(records) // 2
     heimdall.send(records[:half])
     child = Child(
@@ -197,7 +133,7 @@ def test_a_second_bridge_joins_and_leaves_under_load(bifrost, heimdall):
 
 @pytest.mark.skipif(bool(REAL), reason="a real broker is not ours to stop")
 def test_results_wait_while_the_brokers_are_away(bifrost, heimdall, kafka):
-    sent, records = wave(100, seed=4)
+    sent, records = wave(100, random.Random(4), name="4")
     heimdall.send(records)
     ids = list(sent.requests)
     row = "SELECT count(*) FROM analysis_results WHERE request_id = ANY(%s)"

@@ -128,7 +128,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--case", action="append", help="only cases with this in their name; may be given again")
     parser.add_argument("--seed", type=int, help="of chance; printed when it is not given")
-    parser.add_argument("--minutes", type=float, default=9.5, help="no case begins later than this (9.5)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="no case begins later than this (10)")
     parser.add_argument("--markdown", type=Path, help="write the table there, too")
     parser.add_argument("--keep", action="store_true", help="leave data and logs")
     return parser.parse_args()

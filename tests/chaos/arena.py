@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import psycopg2
 
-from tests.chaos.invariants import count_in_logs, still_open
+from tests.chaos.heimdalls import Asker
+from tests.chaos.invariants import KEY, count_in_logs, still_open
 from tests.chaos.load import Load
 from tests.chaos.measures import Fault, now
 from tests.chaos.sites import Site, connect
@@ -16,12 +17,12 @@ from tests.support.model_behaviors import Behavior, answer
 from tests.support.model_server import ModelServer
 from tests.support.receivers import Receiver
 
-_RECOVERED = """
-    SELECT NOT EXISTS (SELECT FROM analysis_results
-            WHERE idempotency_key LIKE %s AND created_at <= to_timestamp(%s)
+_RECOVERED = f"""
+    SELECT NOT EXISTS (SELECT FROM analysis_results r
+            WHERE {KEY} LIKE %s AND created_at <= to_timestamp(%s)
                 AND status NOT IN ('completed', 'failed', 'cancelled'))
-        AND EXISTS (SELECT FROM analysis_results
-            WHERE idempotency_key LIKE %s AND created_at > to_timestamp(%s) AND status = 'completed')
+        AND EXISTS (SELECT FROM analysis_results r
+            WHERE {KEY} LIKE %s AND created_at > to_timestamp(%s) AND status = 'completed')
 """
 #: As it stands in a log.
 FENCED = '"write_refused"'
@@ -42,6 +43,8 @@ class Arena:
     chance: random.Random
     #: How long each log was when the case began.
     logged: dict[str, int]
+    #: Heimdall, where there is one.
+    asker: Asker | None = None
     faults: list[Fault] = field(default_factory=list)
 
     @contextmanager
@@ -101,9 +104,10 @@ class Arena:
         try:
             with closing(connect(self.site.database_url)) as connection, connection.cursor() as cursor:
                 cursor.execute(_RECOVERED, (f"{self.name}-%", moment) * 2)
-                return bool(cursor.fetchone()[0])
+                recovered = bool(cursor.fetchone()[0])
         except psycopg2.OperationalError:  # it is what the fault was about
             return False
+        return recovered and (self.asker is None or self.asker.has_recovered(moment))
 
     def models_do(self, choices: dict[Behavior, int]) -> None:
         """From now on each question meets one of these, as often as their weights say."""

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import crashes, faults
+from tests.chaos import bridges, crashes, faults
 from tests.chaos.arena import Arena
+from tests.chaos.bridges import BridgedSite
 from tests.chaos.failpoints import POISON
 from tests.chaos.sites import GUARDED, LEASE, Site
 from tests.chaos.ups import UpSite
@@ -29,6 +31,8 @@ class Case:
     nothing_lost: bool = False
     #: Part of a key -> the error that every such analysis must end with; no other one may fail.
     fails: Mapping[str, str] = field(default_factory=dict)
+    #: A Heimdall asks, too; recovery is what it sees. For a site with brokers.
+    heimdall: bool = False
     #: A site of its own, from a directory and the model server's port; None: that of the other cases.
     site: Callable[[Path, int], AbstractContextManager[Any]] | None = None
 
@@ -70,6 +74,12 @@ CASES: Mapping[str, Case] = {
     "crash points of workers": Case(run=crashes.crash_points_of_workers),
     "everything": Case(run=crashes.everything, limit=60, away=True),
     "everything, with breakers": Case(run=crashes.everything, limit=60, away=True, site=_guarded),
+    "kill the bridge": Case(run=bridges.kill_the_bridge, heimdall=True, site=BridgedSite),
+    "Kafka away": Case(run=bridges.stop_kafka, heimdall=True, site=BridgedSite),
+    "bridges join and die": Case(run=bridges.rebalance, heimdall=True, site=BridgedSite),
+    "PostgreSQL away from the bridge": Case(
+        run=partial(faults.stop_postgres, seconds=6), refused=1, heimdall=True, site=BridgedSite
+    ),
     "poison": Case(run=faults.poison, limit=60, fails={POISON: "worker_lost"}, site=_few_attempts),
     "kill the supervisor": Case(run=crashes.kill_the_supervisor, limit=LEASE + 10, away=True, site=UpSite),
 }

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from tests.chaos.invariants import Row, Verdict
+from tests.chaos.invariants import KEY, Row, Verdict
 from tests.chaos.sites import connect
 from tests.support.receivers import Behavior, Received, Receiver, hang, leave, reset, say
 
-_UNPUBLISHED = """
+_UNPUBLISHED = f"""
     SELECT count(*) FROM outbox o JOIN analysis_results r ON r.id = o.analysis_id
-    WHERE r.idempotency_key LIKE %s AND o.published_at IS NULL
+    WHERE {KEY} LIKE %s AND o.published_at IS NULL
 """
 #: How a receiver fails to hear.
 _MISSES = (say(500), say(503, Retry_After="1"), say(302, Location="http://127.0.0.1/"), leave, reset, hang)

@@ -13,22 +13,25 @@ from tests.chaos.failpoints import MARK
 from tests.chaos.load import PATIENCE, Ledger
 from tests.chaos.sites import MAX_ATTEMPTS, connect
 
+#: Of an analysis `r`: begins with the name of its case. Heimdall's keys are its request ids.
+KEY = "CASE r.callback->>'kind' WHEN 'kafka' THEN r.correlation_id ELSE r.idempotency_key END"
 #: One row for each analysis of a case: those a caller knows of, and those whose 202 was lost.
-_ROWS = """
-    SELECT r.id, r.idempotency_key, r.status, r.epoch, r.attempt, r.source, r.callback IS NOT NULL,
+_ROWS = f"""
+    SELECT r.id, {KEY}, r.status, r.epoch, r.attempt, r.source,
+        r.callback IS NOT NULL AND coalesce(r.callback->>'kind', '') <> 'kafka',
         r.diagnosis IS NOT NULL AND r.response IS NOT NULL, r.error IS NOT NULL, r.lease_until IS NOT NULL,
         extract(epoch FROM r.created_at), extract(epoch FROM r.finished_at), r.cached_from IS NOT NULL, r.degraded,
         (SELECT coalesce(json_agg(json_build_array(a.epoch, a.stage, a.outcome, a.ended_at IS NOT NULL)
             ORDER BY a.epoch), '[]') FROM analysis_attempts a WHERE a.analysis_id = r.id),
         (SELECT count(*) FROM outbox o WHERE o.analysis_id = r.id),
         EXISTS (SELECT FROM analysis_preparations p WHERE p.analysis_id = r.id),
-        r.error->>'code'
-    FROM analysis_results r WHERE r.idempotency_key LIKE %s ORDER BY r.id
+        r.error->>'code', r.request_id
+    FROM analysis_results r WHERE {KEY} LIKE %s ORDER BY r.id
 """
 _DEAD_LEASES = "SELECT count(*) FROM analysis_results WHERE status = 'running' AND lease_until < now() - interval '5 s'"
-_OPEN = """
-    SELECT count(*) FROM analysis_results
-    WHERE idempotency_key LIKE %s AND status NOT IN ('completed', 'failed', 'cancelled')
+_OPEN = f"""
+    SELECT count(*) FROM analysis_results r
+    WHERE {KEY} LIKE %s AND status NOT IN ('completed', 'failed', 'cancelled')
 """
 _EVENTS = "SELECT count(*) - count(DISTINCT event_id) FROM outbox"
 
@@ -55,6 +58,7 @@ class Row:
     events: int
     prepared: bool
     error: str | None
+    request_id: str | None
 
     @property
     def ended(self) -> bool:
@@ -191,12 +195,12 @@ def _check_calls(verdict: Verdict, requests: Sequence[Any]) -> None:
 
 def _row(found: Sequence[Any]) -> Row:
     number, key, status, epoch, attempt, source, told, result, error, lease, created, finished, *more = found
-    cached, degraded, attempts, events, prepared, code = more
+    cached, degraded, attempts, events, prepared, code, request_id = more
     return Row(
         id=number, key=key, status=status, epoch=epoch, attempt=attempt, source=source, told=told, has_result=result,
         has_error=error, has_lease=lease, created=float(created), finished=finished and float(finished), cached=cached,
         degraded=degraded, attempts=tuple(tuple(one) for one in attempts), events=events,
-        prepared=prepared, error=code,
+        prepared=prepared, error=code, request_id=request_id,
     )  # fmt: skip
 
 

@@ -4,10 +4,12 @@ import random
 import re
 import time
 from collections import Counter
+from contextlib import ExitStack
 
 from tests.chaos.arena import FENCED, Arena
 from tests.chaos.cases import Case
 from tests.chaos.events import check_events, wait_published
+from tests.chaos.heimdalls import Asker
 from tests.chaos.invariants import (
     Verdict,
     check,
@@ -26,7 +28,7 @@ from tests.support.receivers import Receiver
 Outside = tuple[ModelServer, Receiver]
 #: Seconds that everything may take to end when the load is over.
 DRAIN_SECONDS = 60.0
-MISTAKE = '"analysis_crashed"'
+MISTAKES = ('"analysis_crashed"', '"bridge_crashed"')
 BROKE = '"breaker_opened"'
 
 
@@ -37,8 +39,12 @@ def run_case(name: str, case: Case, site: Site, outside: Outside, seed: int) -> 
     models, receiver = outside
     logged, asked, told, began = sizes(site.logs), len(models.requests), len(receiver.received), time.monotonic()
     missed: list[str] = []
-    with Load(site.url, site.api_key, prefix, webhook=receiver.url) as load:
+    with ExitStack() as stack:
+        # before the callers: it ends after them
+        asker = stack.enter_context(Asker(site.directory, site.heimdall, prefix)) if case.heimdall else None
+        load = stack.enter_context(Load(site.url, site.api_key, prefix, webhook=receiver.url))
         arena = Arena(
+            asker=asker,
             logged=logged,
             name=prefix,
             site=site,
@@ -60,7 +66,12 @@ def run_case(name: str, case: Case, site: Site, outside: Outside, seed: int) -> 
     wait_published(site.database_url, prefix, timeout=DRAIN_SECONDS)
     verdict = check(site.database_url, prefix, load.ledger, models.requests[asked:])
     check_events(verdict, receiver.received[told:])
-    counts = count_in_logs(site.logs, logged, (FENCED, MISTAKE, BROKE))
+    if asker:
+        try:
+            missed += asker.judge(site.database_url, verdict)
+        except Exception as error:  # noqa: BLE001 - as above: brokers that are not there
+            missed.append(f"Heimdall cannot be judged: {type(error).__name__}: {error}")
+    counts = count_in_logs(site.logs, logged, (FENCED, *MISTAKES, BROKE))
     outcome = _outcome(name, verdict, arena, counts)
     outcome.broken += missed
     outcome.broken += check_answers(load.ledger, may_be_away=case.away)
@@ -71,7 +82,8 @@ def run_case(name: str, case: Case, site: Site, outside: Outside, seed: int) -> 
 
 def _outcome(name: str, verdict: Verdict, arena: Arena, counts: Counter[str]) -> Outcome:
     answers = arena.load.ledger.answers
-    new, old = recoveries(verdict.rows, arena.faults)
+    # callers would not notice what is done to a bridge
+    new, old = recoveries(arena.asker.asked() if arena.asker else verdict.rows, arena.faults)
     return Outcome(
         case=name,
         jobs=len(verdict.rows),
@@ -96,6 +108,7 @@ def _demands(case: Case, verdict: Verdict, outcome: Outcome, counts: Counter[str
     failed = {row.id: row.error for row in verdict.rows if row.status == "failed"}
     innocent = {number: code for number, code in failed.items() if number not in doomed}
     wrong = {number: failed.get(number) for number, code in doomed.items() if failed.get(number) != code}
+    mistakes = sum(counts[word] for word in MISTAKES)
     demands = {
         f"recovery took {outcome.worst:.1f} s, more than {case.limit:g} s": outcome.worst > case.limit,
         f"fewer than {case.fenced} writes of a zombie were refused": outcome.fenced < case.fenced,
@@ -104,7 +117,7 @@ def _demands(case: Case, verdict: Verdict, outcome: Outcome, counts: Counter[str
         f"{outcome.lost_attempts} attempts were lost": case.nothing_lost and outcome.lost_attempts > 0,
         f"{len(innocent)} failed: {dict(list(innocent.items())[:5])}": bool(innocent),
         f"{doomed} ended with {wrong}": bool(wrong) or (bool(case.fails) and not doomed),
-        f"{counts[MISTAKE]} mistakes of ours in the log": counts[MISTAKE] > 0,
+        f"{mistakes} mistakes of ours in the log": mistakes > 0,
         "nothing was submitted": outcome.jobs == 0,
     }
     return [what for what, is_so in demands.items() if is_so]

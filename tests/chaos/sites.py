@@ -52,11 +52,17 @@ COMMANDS = {
     "prepare": ("worker", "prepare"),
     "infer": ("worker", "infer"),
     "dispatcher": ("dispatcher",),
+    "bridge": ("bridge",),
 }
 
 
 class Site:
     """`with Site(directory, model_server_port) as site: site.url, site.api_key`."""
+
+    KINDS: tuple[str, ...] = ("web", "prepare", "infer", "dispatcher")
+    SERVERS: tuple[str, ...] = ("redis", "postgres")
+    #: What must be well for the site to be ready, beside what makes it available.
+    PARTS: tuple[str, ...] = ("broker",)
 
     def __init__(self, directory: Path, model_port: int, more: Mapping[str, str] | None = None) -> None:
         self.directory = directory
@@ -81,10 +87,8 @@ class Site:
         with ExitStack() as running:
             for part in (self.supervisor, self.postgres, self.redis, self.provider):
                 running.enter_context(part)
-            self.start_redis()
-            self.start_postgres()
-            self._prepare()
-            for name in COMMANDS:
+            self._prepare(self.start_servers())
+            for name in self.KINDS:
                 self.start(name)
             self.wait_ready()
             self._running = running.pop_all()
@@ -93,7 +97,7 @@ class Site:
     def __exit__(self, *_: object) -> None:
         with suppress(AssertionError):
             # in this order: workers hand back while there are servers to hand back to
-            self.supervisor.stop([name for name in self.supervisor.pids() if name not in {"redis", "postgres"}])
+            self.supervisor.stop([name for name in self.supervisor.pids() if name not in self.SERVERS])
         self._running.close()
 
     @property
@@ -137,6 +141,12 @@ class Site:
 
     # -- servers
 
+    def start_servers(self) -> Mapping[str, str]:
+        """All of them. Settings that they ask for."""
+        self.start_redis()
+        self.start_postgres()
+        return {}
+
     def start_postgres(self) -> None:
         self._postgres.start(self.supervisor)
         self._postgres.wait_ready(self.supervisor)
@@ -178,7 +188,7 @@ class Site:
 
     def _is_ready(self) -> bool:
         names = self.supervisor.pids()
-        if not {*COMMANDS, "redis", "postgres"} <= {name.partition("-")[0] for name in names}:
+        if not {*self.KINDS, *self.SERVERS} <= {name.partition("-")[0] for name in names}:
             return False
         if self.supervisor.struggling():
             return False
@@ -187,9 +197,9 @@ class Site:
         except requests.RequestException:
             return False
         parts = {part["name"]: part["ok"] for part in answer.json().get("checks", [])}
-        return answer.status_code == 200 and parts.get("broker", False)
+        return answer.status_code == 200 and all(parts.get(name) for name in self.PARTS)
 
-    def _prepare(self) -> None:
+    def _prepare(self, more: Mapping[str, str]) -> None:
         """The schema, a key, and the environment of the processes."""
         from app.container import build
         from app.domain.keys import Scope
@@ -208,6 +218,7 @@ class Site:
             "BIFROST_TEST_POINTS": str(self.directory / "points"),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
+            **more,
             **self._more,
         }
         parts = build(load({**self._environ, "BIFROST_DATABASE_URL": self.database_url}))

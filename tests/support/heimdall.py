@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -83,12 +84,29 @@ class Heimdall:
 
     def send(self, values: Iterable[tuple[str | None, bytes | None]], *, headers: object = None) -> None:
         """Keys and values; returns when the brokers have them."""
+        self.post(values, headers=headers)
+        assert self.flush(30)
+
+    def post(self, values: Iterable[tuple[str | None, bytes | None]], *, headers: object = None) -> None:
+        """Does not wait for brokers."""
         if self._producer is None:
-            self._producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "linger.ms": 2})
+            self._producer = Producer(
+                {
+                    "bootstrap.servers": self.bootstrap_servers,
+                    "log_level": 0,
+                    "linger.ms": 2,
+                    "reconnect.backoff.max.ms": 500,
+                    # what it sends once is there once, however often it has to try
+                    "enable.idempotence": True,
+                }
+            )
         for key, value in values:
             self._producer.produce(self.requests, value=value, key=key, headers=headers or [])
             self._producer.poll(0)
-        assert self._producer.flush(30) == 0
+
+    def flush(self, seconds: float) -> bool:
+        """Have the brokers everything?"""
+        return self._producer is None or self._producer.flush(seconds) == 0
 
     def ask(self, *requests: Mapping[str, object], spelling: Spelling = Spelling.CAMEL) -> None:
         """Requests, by their fields in snake_case."""
@@ -96,20 +114,26 @@ class Heimdall:
 
     def hear(self, topic: str, enough: Callable[[list[Message]], object], *, timeout: float = 30) -> list[Message]:
         """Everything on a topic from its beginning, until it is enough."""
-        consumer = self._consumer(f"heard-{next(_numbers)}-{uuid.uuid4()}")
         found: list[Message] = []
-        try:
-            numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
+        with self.listening(topic) as consumer:
 
             def heard() -> object:
                 found.extend(one for one in consumer.consume(500, 0.1) if one.error() is None)
                 return enough(found)
 
             until(heard, timeout=timeout, what=f"enough on {topic}: {len(found)}")
+        return found
+
+    @contextmanager
+    def listening(self, topic: str) -> Iterator[Consumer]:
+        """To all of a topic, from its beginning."""
+        consumer = self._consumer(f"heard-{next(_numbers)}-{uuid.uuid4()}")
+        try:
+            numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
+            yield consumer
         finally:
             consumer.close()
-        return found
 
     def committed(self) -> dict[int, tuple[int, int]]:
         """Of each partition of the requests: what the group has committed, and the end."""
@@ -134,6 +158,7 @@ class Heimdall:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "log_level": 0,
+                "reconnect.backoff.max.ms": 500,
             }
         )
 

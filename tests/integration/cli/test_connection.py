@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.connection import kafka
+from app.settings import load
 from app.state import State, write_state
 from tests.support.api_server import KEY
 
@@ -62,3 +64,11 @@ def test_what_cannot_be_used_is_bad_input_in_our_own_words(run, environ, name):
     assert name in result.stderr
     assert "secret" not in result.output
     assert "unexpected" not in result.output
+
+
+def test_the_remembered_kafka_is_asked_unless_another_one_is_configured(tmp_path):
+    known = State(url="http://a", api_key=KEY, database_url="postgresql://", redis_url="redis://", kafka="b:1")
+    write_state(tmp_path, known)
+    here = {"BIFROST_DATA_DIR": str(tmp_path)}
+    assert kafka(load(here)).bootstrap_servers == "b:1"
+    assert kafka(load(here | {"BIFROST_KAFKA__BOOTSTRAP_SERVERS": "c:2"})).bootstrap_servers == "c:2"

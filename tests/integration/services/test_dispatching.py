@@ -1,5 +1,6 @@
 import base64
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,19 @@ print("quickly" if time.monotonic() - began < 10 else "slowly")
 """
 
 
+SILENT = """
+import time
+from app.broker import CeleryBroker
+from app.domain.errors import BrokerUnavailable
+began = time.monotonic()
+try:
+    CeleryBroker().health()
+except BrokerUnavailable:
+    print("unavailable")
+print("in time" if time.monotonic() - began < 5 else "too late")
+"""
+
+
 def run(code: str, **environ: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -193,3 +207,9 @@ def test_without_a_broker_in_the_configuration_it_says_what_to_set():
 
 def test_importing_the_broker_needs_no_configuration():
     assert run("import app.broker, app.container").returncode == 0
+
+
+def test_a_broker_that_is_silent_is_unavailable_before_a_probe_gives_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        ended = run(SILENT, BIFROST_REDIS_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+    assert ended.stdout.splitlines() == ["unavailable", "in time"], ended.stderr
