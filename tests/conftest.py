@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.servers", "tests.support.kafka"]
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """A shell that starts us in the background has SIGINT ignored, and whoever we start would ignore it, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
