@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 
 from app.domain.analyses import ALONE_QUEUE, Priority
 from app.domain.errors import BrokerUnavailable
-from app.domain.ports import Doorbell, Health
+from app.domain.ports import Health
+from app.domain.storage_ports import Doorbell
 
 
 class _Connection(Connection):

@@ -1,6 +1,5 @@
 """Everything read from the environment and `bifrost.yaml`: frozen, checked at start, all errors at once."""
 
-import base64
 import os
 import re
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from pydantic import (
 )
 
 from app.domain.errors import ConfigurationInvalid
+from app.setting_values import Delays, Names, Properties, Seconds, Told, Topic, postgres_url, signing_secret
 
 PREFIX = "BIFROST_"
 #: Names that other tools set too, and the short forms of common ones: variable -> setting.
@@ -42,79 +42,6 @@ NEVER_EMPTY = frozenset(
 #: Read by tools around Bifrost, not by Bifrost.
 FOREIGN = ("BIFROST_TEST_", "BIFROST_CONFIG")
 
-Names = Annotated[
-    tuple[str, ...],
-    BeforeValidator(
-        lambda v: tuple(part.strip() for part in v.split(",") if part.strip()) if isinstance(v, str) else v
-    ),
-]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Delays = Annotated[
-    tuple[Seconds, ...],
-    BeforeValidator(lambda v: tuple(part for part in v.split(",") if part.strip()) if isinstance(v, str) else v),
-]
-
-#: Set by the bridge itself: what it promises depends on them.
-_OURS = frozenset(
-    {
-        "bootstrap.servers", "metadata.broker.list", "group.id", "group.protocol", "enable.auto.commit",
-        "enable.auto.offset.store", "auto.offset.reset", "enable.idempotence", "acks", "request.required.acks",
-        "transactional.id", "partition.assignment.strategy", "message.timeout.ms", "delivery.timeout.ms",
-        "session.timeout.ms", "enable.partition.eof", "test.mock.num.brokers", "plugin.library.paths",
-    }
-)  # fmt: skip
-
-
-def _properties(value: object) -> object:
-    """Names as librdkafka has them: it has dots where a variable can only have underscores."""
-    if not isinstance(value, Mapping):
-        return value
-    named = {str(name).lower().replace("_", "."): each for name, each in value.items()}
-    refused = sorted(named.keys() & _OURS)
-    if refused:
-        raise ValueError(f"set by the bridge itself: {', '.join(refused)}")
-    # YAML makes numbers and booleans of what librdkafka reads as text
-    return {name: str(each).lower() if isinstance(each, bool) else str(each) for name, each in named.items()}
-
-
-Properties = Annotated[Mapping[str, SecretStr], BeforeValidator(_properties)]
-
-
-def _named(value: str) -> str:
-    """Kafka's own: two names that a directory cannot have."""
-    if value in {".", ".."}:
-        raise ValueError("must not be . or ..")
-    return value
-
-
-def _told(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be blank")
-    return value
-
-
-Topic = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$"), AfterValidator(_named)]
-Told = Annotated[str, AfterValidator(_told)]
-
-
-def _postgres_url(value: object) -> object:
-    """`postgres://` and `postgresql://` mean psycopg 3 or nothing to SQLAlchemy 2.1: name the driver we ship."""
-    return (
-        re.sub(r"^postgres(ql)?(\+psycopg2)?://", "postgresql+psycopg2://", value) if isinstance(value, str) else value
-    )
-
-
-def _signing_secret(value: SecretStr | None) -> SecretStr | None:
-    """Found at the start instead of at the first event."""
-    for one in value.get_secret_value().split() if value else ():
-        try:
-            size = len(base64.b64decode(one.removeprefix("whsec_"), validate=True))
-        except ValueError:
-            size = 0
-        if not one.startswith("whsec_") or not 24 <= size <= 64:
-            raise ValueError("must be whsec_ and 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32)")
-    return value
-
 
 class Section(BaseModel):
     """A group of settings."""
@@ -125,7 +52,7 @@ class Section(BaseModel):
 class Database(Section):
     """PostgreSQL, the only truth."""
 
-    url: Annotated[SecretStr | None, BeforeValidator(_postgres_url)] = Field(
+    url: Annotated[SecretStr | None, BeforeValidator(postgres_url)] = Field(
         None, description="Address of PostgreSQL. Unset: the embedded server of `bifrost-cli up`."
     )
     pool_size: int = Field(8, ge=1, description="Connections a process keeps.")
@@ -309,7 +236,7 @@ class Outbox(Section):
 class Webhooks(Section):
     """Events by HTTP, to the `webhook_url` of a submission."""
 
-    secret: Annotated[SecretStr | None, AfterValidator(_signing_secret)] = Field(
+    secret: Annotated[SecretStr | None, AfterValidator(signing_secret)] = Field(
         None,
         description="What webhooks are signed with: `whsec_` and 24 to 64 random bytes in base64 (several, separated "
         "by blanks, while one replaces another). Unset: a `webhook_url` is refused.",

@@ -1,14 +1,12 @@
 """What goes in and what comes out about dead letters."""
 
 import base64
-from typing import Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import Schema, fields
 
-from app.api import cursors
 from app.api.context import limits
 from app.api.fields import Moment, Name, PageSize, Word
-from app.api.schemas import FailureSchema, Strict
+from app.api.schemas import FailureSchema, PageQuerySchema, Strict
 from app.domain.analyses import Source, Stage
 from app.domain.dead_letters import Origin
 from app.domain.records import RecordStage
@@ -40,25 +38,14 @@ class ReplaySchema(Strict):
     limit = ReplaySize(metadata=_about("How many at most: 1 to 1000.", default=1000, minimum=1, maximum=1000))
 
 
-class DeadLetterFilterSchema(Strict):
+class DeadLetterFilterSchema(PageQuerySchema):
     """Which dead letters to list."""
-
-    error_messages = {"unknown": "Unknown query parameter."}  # noqa: RUF012 - marshmallow's way
 
     origin = fields.Enum(Origin, by_value=fields.String, metadata=_ORIGIN)
     code = Word(metadata=_about("Failed with this error code.", pattern=Word.PATTERN))
     service_name = Name(metadata=_about("Of this service."))
     since = Moment(metadata=_about("Failed at this time or later."))
     until = Moment(metadata=_about("Failed before this time."))
-    limit = PageSize(metadata=_about("How many at most: 1 to 500.", default=50, minimum=1, maximum=500))
-    cursor = fields.String(metadata=_about("The `next_cursor` of the page before."))
-
-    @post_load
-    def _place(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
-        cursor = found.pop("cursor", None)
-        if cursor is not None:
-            found["before"] = cursors.decode(cursor)
-        return found
 
 
 class DeadLetterSchema(Schema):

@@ -76,10 +76,24 @@ class SubmissionSchema(Strict):
         return given if url is None else {**given, "callback": {"kind": "webhook", "url": url}}
 
 
-class FilterSchema(Strict):
-    """Which analyses to list."""
+class PageQuerySchema(Strict):
+    """Which page of a list."""
 
     error_messages = {"unknown": "Unknown query parameter."}  # noqa: RUF012 - marshmallow's way
+
+    limit = PageSize(metadata=_about("How many at most: 1 to 500.", default=50, minimum=1, maximum=500))
+    cursor = fields.String(metadata=_about("The `next_cursor` of the page before."))
+
+    @post_load
+    def _place(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
+        cursor = found.pop("cursor", None)
+        if cursor is not None:
+            found["before"] = cursors.decode(cursor)
+        return found
+
+
+class FilterSchema(PageQuerySchema):
+    """Which analyses to list."""
 
     status = fields.Enum(Status, by_value=fields.String)
     service_name = Name()
@@ -90,15 +104,6 @@ class FilterSchema(Strict):
     source = fields.Enum(Source, by_value=fields.String, metadata=_about("As it was asked for."))
     since = Moment(metadata=_about("Accepted at this time or later."))
     until = Moment(metadata=_about("Accepted before this time."))
-    limit = PageSize(metadata=_about("How many at most: 1 to 500.", default=50, minimum=1, maximum=500))
-    cursor = fields.String(metadata=_about("The `next_cursor` of the page before."))
-
-    @post_load
-    def _place(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
-        cursor = found.pop("cursor", None)
-        if cursor is not None:
-            found["before"] = cursors.decode(cursor)
-        return found
 
 
 class LookSchema(Strict):

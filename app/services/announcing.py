@@ -10,7 +10,8 @@ from app import telemetry
 from app.domain.analyses import Failure
 from app.domain.announcements import Announcement, OutboxDepth, Outcome
 from app.domain.errors import BifrostError, DeliveryFailed, InvalidInput, StorageUnavailable
-from app.domain.ports import Clock, Publisher, UnitOfWork
+from app.domain.ports import Clock, Publisher
+from app.domain.storage_ports import UnitOfWork
 
 log = structlog.get_logger(__name__)
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.domain.ports import Health, UnitOfWork
+from app.domain.ports import Health
 from app.domain.records import BridgeState
+from app.domain.storage_ports import UnitOfWork
 
 #: A bridge speaks every two seconds; one that is silent for this long is gone, or cannot reach the database.
 SILENT_SECONDS = 15.0

@@ -8,7 +8,7 @@ import structlog
 from app.domain.analyses import Source
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter, Origin
 from app.domain.errors import DeadLetterNotFound, LogDeleted, ProviderNotConfigured, ReplaysUsedUp
-from app.domain.ports import UnitOfWork
+from app.domain.storage_ports import UnitOfWork
 from app.services.routing import PREPARE_QUEUE, Routing
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,8 @@ import structlog
 from app import telemetry
 from app.domain.analyses import TERMINAL
 from app.domain.errors import BrokerUnavailable
-from app.domain.ports import Broker, DueOrder, Swept, UnitOfWork
+from app.domain.ports import Broker
+from app.domain.storage_ports import DueOrder, Swept, UnitOfWork
 from app.services.routing import PREPARE_QUEUE
 
 log = structlog.get_logger(__name__)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from app.domain.analyses import Analysis
-from app.domain.ports import UnitOfWork
 from app.domain.records import Answered, Event, EventOutcome
+from app.domain.storage_ports import UnitOfWork
 
 
 class Events:

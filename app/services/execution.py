@@ -20,7 +20,8 @@ from app.domain.errors import (
     StorageUnavailable,
 )
 from app.domain.logs import PreparedLog
-from app.domain.ports import Clock, Provider, StopRequest, UnitOfWork
+from app.domain.ports import Clock, Provider, StopRequest
+from app.domain.storage_ports import UnitOfWork
 from app.pipeline.preparation import PreparationLimits, prepare
 from app.services.asking import Asked
 from app.services.guarding import Guarding

@@ -8,7 +8,8 @@ from functools import partial
 from app.domain.analyses import Source
 from app.domain.errors import BifrostError
 from app.domain.guards import Load
-from app.domain.ports import Guard, Health, QueueDepth, UnitOfWork
+from app.domain.ports import Guard, Health
+from app.domain.storage_ports import QueueDepth, UnitOfWork
 from app.services.guarding import broken
 from app.services.routing import Routing
 

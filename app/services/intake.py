@@ -9,8 +9,8 @@ import structlog
 from app import telemetry
 from app.domain.analyses import Failure, Source
 from app.domain.errors import RecordRefused, RequestConflict, Unavailable
-from app.domain.ports import Transaction, UnitOfWork
 from app.domain.records import DeadRecord, Entered, Entry, Fate, Lane, Record, RecordStage, Request
+from app.domain.storage_ports import Transaction, UnitOfWork
 from app.services.fingerprinting import cache_key_of, log_hash_of
 from app.services.routing import RULES, Routing
 

@@ -11,7 +11,8 @@ import structlog
 
 from app.domain.errors import InvalidInput, KeyInvalid, KeyNotFound
 from app.domain.keys import ApiKey, NewKey, Scope
-from app.domain.ports import Clock, UnitOfWork
+from app.domain.ports import Clock
+from app.domain.storage_ports import UnitOfWork
 
 log = structlog.get_logger(__name__)
 

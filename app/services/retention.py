@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.ports import UnitOfWork
+from app.domain.storage_ports import UnitOfWork
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from app.domain.analyses import Source
 from app.domain.errors import ProviderNotConfigured
-from app.domain.ports import Provider, Route
+from app.domain.ports import Provider
+from app.domain.storage_ports import Route
 
 RULES = "rules"
 PREPARE_QUEUE = "prepare"

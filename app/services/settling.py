@@ -10,7 +10,8 @@ from app import telemetry
 from app.domain.analyses import Claim, Conclusion, Failure, Status
 from app.domain.errors import BifrostError, ProviderError, ProviderThrottled, StorageUnavailable
 from app.domain.logs import PreparedLog
-from app.domain.ports import Clock, Swept, UnitOfWork
+from app.domain.ports import Clock
+from app.domain.storage_ports import Swept, UnitOfWork
 
 log = structlog.get_logger(__name__)
 

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from app.domain.ports import UnitOfWork
 from app.domain.statistics import Counts, ModelTally, Summary, tally
+from app.domain.storage_ports import UnitOfWork
 
 #: Counted in one transaction: an hour of a busy server is enough for one, a history of months is not.
 _HOURS_AT_ONCE = 24

@@ -9,7 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from app.domain.analyses import Analysis, Filter, Language, Priority, Source, Stage, Status, Submission
 from app.domain.errors import IdempotencyConflict
-from app.domain.ports import Accepted, Fingerprint, Route
+from app.domain.storage_ports import Accepted, Fingerprint, Route
 from app.storage import codecs
 from app.storage.again import AGAIN, READABLE
 from app.storage.endings import CONSEQUENCES, MOVED, OWN_CONSEQUENCES
@@ -115,7 +115,7 @@ _CONDITIONS: Mapping[str, str] = {
 
 
 class PostgresAnalyses:
-    """`ports.Analyses` on one connection."""
+    """`storage_ports.Analyses` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
-from app.domain.ports import Concluded, Heartbeat, Swept
+from app.domain.storage_ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
 from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
 
@@ -123,7 +123,7 @@ _EXTEND = text("""
 
 
 class PostgresClaims:
-    """`ports.Claims` on one connection."""
+    """`storage_ports.Claims` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

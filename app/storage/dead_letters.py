@@ -33,7 +33,7 @@ _UNKNOWN = Failure(code="internal_error", detail="Nobody knows why.", retryable=
 
 
 class PostgresDeadLetters:
-    """`ports.DeadLetters` on one connection."""
+    """`storage_ports.DeadLetters` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

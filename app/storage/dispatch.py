@@ -6,7 +6,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from app.domain.analyses import ALONE_QUEUE, Failure, Status
 from app.domain.errors import DeadlineExceeded, WorkerLost
-from app.domain.ports import Doorbell, DueOrder, QueueDepth, Swept
+from app.domain.storage_ports import Doorbell, DueOrder, QueueDepth, Swept
 from app.storage import codecs, ringing, single_flight
 from app.storage.endings import CONSEQUENCES
 
@@ -68,7 +68,7 @@ _DEPTHS = text("""
 
 
 class PostgresDispatch:
-    """`ports.Dispatch` on one connection."""
+    """`storage_ports.Dispatch` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -27,7 +27,7 @@ _TOUCH = text("""
 
 
 class PostgresKeys:
-    """`ports.Keys` on one connection."""
+    """`storage_ports.Keys` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -68,7 +68,7 @@ _DEPTHS = text(f"""
 
 
 class PostgresOutbox:
-    """`ports.Outbox` on one connection."""
+    """`storage_ports.Outbox` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

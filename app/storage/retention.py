@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from app.domain.ports import Emptied
+from app.domain.storage_ports import Emptied
 from app.storage.statistics import SEALED_UNTIL
 from app.storage.turns import RETENTION, take_turn
 
@@ -38,7 +38,7 @@ _EMPTY = text(f"""
 
 
 class PostgresRetention:
-    """`ports.Retention` on one connection."""
+    """`storage_ports.Retention` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

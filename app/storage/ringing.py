@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from app.domain.analyses import Priority
-from app.domain.ports import Doorbell, DueOrder
+from app.domain.storage_ports import Doorbell, DueOrder
 
 _WAITING = "status IN ('queued', 'retrying')"
 #: As the partial indexes `analysis_results_waiting` and `analysis_results_rung` say it.

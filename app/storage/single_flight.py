@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from app.domain.analyses import Status
-from app.domain.ports import Swept
+from app.domain.storage_ports import Swept
 from app.storage.endings import ANSWER, answered, released
 
 _OPEN = "status IN ('queued', 'retrying', 'running')"

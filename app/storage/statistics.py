@@ -59,7 +59,7 @@ _COUNTS = text(f"""
 
 
 class PostgresStatistics:
-    """`ports.Statistics` on one connection."""
+    """`storage_ports.Statistics` on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -24,7 +24,7 @@ from app.storage.statistics import PostgresStatistics
 
 
 class PostgresTransaction:
-    """`ports.Transaction`: the repositories on one connection."""
+    """`storage_ports.Transaction`: the repositories on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -91,7 +91,7 @@ class PostgresTransaction:
 
 
 class PostgresUnitOfWork:
-    """`ports.UnitOfWork` on a pool of connections."""
+    """`storage_ports.UnitOfWork` on a pool of connections."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain.announcements import OutboxDepth
 from app.domain.guards import Load
-from app.domain.ports import QueueDepth, Swept
 from app.domain.records import BridgeState
+from app.domain.storage_ports import QueueDepth, Swept
 from app.telemetry.records import BridgeMetrics
 
 if TYPE_CHECKING:

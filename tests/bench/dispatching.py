@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.domain.ports import DueOrder
+from app.domain.storage_ports import DueOrder
 from app.embedded import EmbeddedServers
 from app.storage.schema import upgrade
 from app.supervisor import Supervisor

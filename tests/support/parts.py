@@ -17,9 +17,10 @@ from app.domain.errors import (
 )
 from app.domain.guards import Load
 from app.domain.keys import ApiKey, Scope
-from app.domain.ports import Health, QueueDepth
+from app.domain.ports import Health
 from app.domain.records import BridgeState
 from app.domain.statistics import Counts, ModelTally, Summary, tally
+from app.domain.storage_ports import QueueDepth
 from app.pipeline.decoding import clean
 from app.services.analyses import Page, Submitted
 from app.services.bridges import BridgesStatus

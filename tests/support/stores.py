@@ -12,8 +12,8 @@ from app.domain.analyses import Analysis, Claim, Conclusion, Failure, Priority, 
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, Severity
 from app.domain.errors import BifrostError, ProviderUnavailable
 from app.domain.logs import Line, PreparedLog
-from app.domain.ports import Accepted, DueOrder, Fingerprint, Route
 from app.domain.prompts import Usage
+from app.domain.storage_ports import Accepted, DueOrder, Fingerprint, Route
 from app.settings import Database
 from app.storage.engine import make_engine
 from app.storage.unit_of_work import PostgresUnitOfWork

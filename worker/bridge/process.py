@@ -1,13 +1,10 @@
 """The bridge's process. Any number may run: the group gives each its partitions."""
 
-import signal
 import threading
-from types import FrameType
 
 import structlog
 
-from app import telemetry
-from app.container import Container, build
+from app.container import Container
 from app.domain.analyses import Source
 from app.domain.errors import Unavailable
 from app.settings import Settings
@@ -16,6 +13,7 @@ from worker.bridge.consumer import Consumption
 from worker.bridge.keeper import Keeping
 from worker.bridge.publisher import Publishing
 from worker.bridge.tally import Tally, bridge_name
+from worker.standing import standing
 
 log = structlog.get_logger(__name__)
 
@@ -24,25 +22,15 @@ _LONGEST_PAUSE = 5.0
 
 def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises `ConfigurationInvalid` without brokers."""
-    ended = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    telemetry.share_metrics(settings.metrics.directory)
-    telemetry.configure_logging(settings.log)
-    parts = build(settings)
-    tally = Tally(name=bridge_name(), started_at=parts.clock.now())
-    log.info("bridge_started", bridge=tally.name)
-    try:
-        project_id = _project(parts, ended)
-        if project_id is not None:
-            work(parts, project_id, tally, ended)
-    finally:
-        parts.close()
-        log.info("bridge_stopped", bridge=tally.name)
+    with standing(settings) as (parts, ended):
+        tally = Tally(name=bridge_name(), started_at=parts.clock.now())
+        log.info("bridge_started", bridge=tally.name)
+        try:
+            project_id = _project(parts, ended)
+            if project_id is not None:
+                work(parts, project_id, tally, ended)
+        finally:
+            log.info("bridge_stopped", bridge=tally.name)
 
 
 def work(parts: Container, project_id: int, tally: Tally, ended: threading.Event) -> None:

@@ -1,43 +1,32 @@
 """The dispatcher's process. Any number may run."""
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import structlog
 
 from app import telemetry
-from app.container import Container, build
+from app.container import Container
 from app.domain.errors import BifrostError
 from app.settings import Settings
 from worker.dispatcher import upkeep
 from worker.dispatcher.pace import Pace
 from worker.dispatcher.relay import Relay
+from worker.standing import standing
 
 log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
-    ended = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ended.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    telemetry.share_metrics(settings.metrics.directory)
-    telemetry.configure_logging(settings.log)
-    parts = build(settings)
-    log.info("dispatcher_started")
-    try:
-        with _beside(parts, ended):
-            _loop(parts, ended)
-    finally:
-        parts.close()
-        log.info("dispatcher_stopped")
+    with standing(settings) as (parts, ended):
+        log.info("dispatcher_started")
+        try:
+            with _beside(parts, ended):
+                _loop(parts, ended)
+        finally:
+            log.info("dispatcher_stopped")
 
 
 @contextmanager

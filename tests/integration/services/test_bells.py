@@ -10,7 +10,7 @@ from kombu.transport.redis import Channel
 
 from app.broker import TASKS, CeleryBroker, celery, ids_in, lists_of
 from app.domain.analyses import Priority
-from app.domain.ports import Doorbell
+from app.domain.storage_ports import Doorbell
 from app.services.dispatching import Dispatching, DispatchPolicy
 from tests.support.stores import at_once
 

@@ -10,7 +10,7 @@ import redis
 
 from app.broker import lists_of
 from app.domain.errors import BrokerUnavailable
-from app.domain.ports import Doorbell
+from app.domain.storage_ports import Doorbell
 from app.services.dispatching import Dispatching, DispatchPolicy
 from tests.support.stores import OLLAMA, at_once
 
@@ -155,7 +155,7 @@ REFUSED = """
 import time
 from app.broker import CeleryBroker
 from app.domain.errors import BrokerUnavailable
-from app.domain.ports import Doorbell
+from app.domain.storage_ports import Doorbell
 broker = CeleryBroker()
 began = time.monotonic()
 bell = Doorbell(analysis_id=1, queue="prepare")

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.analyses import Source, Status
 from app.domain.errors import ProviderBusy, ProviderMisconfigured, ProviderThrottled, ProviderUnavailable
-from app.domain.ports import DueOrder
+from app.domain.storage_ports import DueOrder
 from app.services.dispatching import Dispatching, DispatchPolicy
 from tests.support.guards import fail, guard
 from tests.support.kernels import Kernel, kernel

@@ -2,7 +2,7 @@ import pytest
 
 from app.domain.analyses import Stage, Status
 from app.domain.errors import IdempotencyConflict
-from app.domain.ports import Accepted
+from app.domain.storage_ports import Accepted
 from tests.support.stores import COMPLETED, COVERAGE, DIAGNOSIS, PREPARE, at_once, fingerprint
 
 

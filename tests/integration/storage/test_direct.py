@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app.domain.analyses import Stage, Status
 from app.domain.errors import MigrationsPending, StorageUnavailable
-from app.domain.ports import DueOrder
+from app.domain.storage_ports import DueOrder
 from app.storage.direct import direct
 from app.storage.unit_of_work import PostgresUnitOfWork
 from tests.support.stores import COMPLETED, OLLAMA, PREPARED, UNAVAILABLE, Store, fingerprint

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.domain.analyses import Priority, Stage, Status
-from app.domain.ports import DueOrder, Route
+from app.domain.storage_ports import DueOrder, Route
 from tests.support.stores import OLLAMA, at_once
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.analyses import Priority
-from app.domain.ports import Doorbell, DueOrder
+from app.domain.storage_ports import Doorbell, DueOrder
 from app.storage import dispatch, ringing, single_flight
 from tests.support.stores import at_once
 

@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import MigrationsPending, StorageUnavailable
-from app.domain.ports import Fingerprint
+from app.domain.storage_ports import Fingerprint
 from app.settings import Database
 from app.storage import schema
 from app.storage.engine import make_engine

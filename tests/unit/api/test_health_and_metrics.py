@@ -3,7 +3,8 @@ import pytest
 from app import telemetry
 from app.domain.errors import BrokerUnavailable, StorageUnavailable
 from app.domain.guards import Load, Rest
-from app.domain.ports import Health, QueueDepth
+from app.domain.ports import Health
+from app.domain.storage_ports import QueueDepth
 from tests.support.parts import failing
 
 pytestmark = pytest.mark.unit

@@ -12,7 +12,7 @@ from tests.support.clocks import HandClock
 
 
 class KeysInMemory:
-    """`ports.Keys` and the unit of work around it."""
+    """`storage_ports.Keys` and the unit of work around it."""
 
     def __init__(self, clock: HandClock) -> None:
         self.clock = clock

@@ -2,7 +2,7 @@ import pytest
 
 from app.domain.analyses import Source
 from app.domain.errors import ProviderNotConfigured
-from app.domain.ports import Route
+from app.domain.storage_ports import Route
 from app.services.routing import Routing, infer_queue
 from tests.support.tiny_providers import scripted
 

@@ -12,7 +12,7 @@ from app.domain.errors import (
     ProviderUnavailable,
     StorageUnavailable,
 )
-from app.domain.ports import Concluded
+from app.domain.storage_ports import Concluded
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from tests.support.claims import claim
 from tests.support.clocks import HandClock
