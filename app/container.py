@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from app.broker import CeleryBroker
 from app.clock import SystemClock
-from app.domain.analyses import Source
+from app.domain.analyses import Mask, Source
 from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
+from app.pipeline.masking import own_places
 from app.pipeline.preparation import PreparationLimits
 from app.providers.factories import FACTORIES
 from app.publishers import posting
@@ -96,6 +97,7 @@ def build(settings: Settings) -> Container:
             routing,
             max_log_bytes=settings.limits.max_log_bytes,
             cache_ttl=settings.cache.ttl_seconds,
+            mask=Mask(settings.redaction.mask),
             publishers=publishers,
         ),
         dead_letters=DeadLetters(
@@ -190,6 +192,7 @@ def _intake_policy(settings: Settings) -> IntakePolicy:
         project=settings.kafka.project,
         source=Source(settings.kafka.source),
         cache_ttl=settings.cache.ttl_seconds,
+        mask=Mask(settings.redaction.mask),
         dead_letter_topic=settings.kafka.dead_letter_topic,
         keep=settings.retention.days * 86_400,
     )
@@ -207,7 +210,9 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
         lease=worker.lease_seconds,
         token_budget=preparation.token_budget,
         preparation=PreparationLimits(
-            max_line_chars=preparation.max_line_chars, max_templates=preparation.max_templates
+            max_line_chars=preparation.max_line_chars,
+            max_templates=preparation.max_templates,
+            own_places=own_places(settings.redaction.patterns),
         ),
         retries=RetryPolicy(
             max_attempts=worker.max_attempts,

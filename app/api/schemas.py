@@ -9,7 +9,7 @@ from marshmallow import RAISE, Schema, fields, post_dump, post_load, validate
 
 from app.api import cursors
 from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, Tag, Tags, Word
-from app.domain.analyses import CacheMode, Language, Priority, Source, Stage, Status
+from app.domain.analyses import CacheMode, Language, Mask, Priority, Source, Stage, Status
 from app.domain.diagnoses import Severity
 
 
@@ -58,6 +58,14 @@ class SubmissionSchema(Strict):
         CacheMode,
         by_value=fields.String,
         metadata=_about("Whether an earlier answer may be given again.", default="exact"),
+    )
+    mask = fields.Enum(
+        Mask,
+        by_value=fields.String,
+        metadata=_about(
+            "Which addresses and host names a model must not see: none, the public IP addresses, or all of them and "
+            "host names. The answer names them. Default: the server's `redaction.mask`."
+        ),
     )
     deadline_seconds = Deadline(
         allow_none=True, metadata=_about("After this long it fails instead of finishing late.", exclusiveMinimum=0)

@@ -10,7 +10,7 @@ import click
 
 from app.cli.show import FORMATS
 from app.client import SubmitOptions
-from app.domain.analyses import CacheMode, Language, Priority
+from app.domain.analyses import CacheMode, Language, Mask, Priority
 from app.domain.diagnoses import Severity
 
 P = ParamSpec("P")
@@ -98,6 +98,11 @@ _SUBMIT_OPTIONS = (
     click.option("--priority", type=choice(Priority.__members__), help="Which of two waiting analyses goes first."),
     click.option("--model", metavar="NAME", help="Another model than the server's default."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
+    click.option(
+        "--mask",
+        type=choice(Mask),
+        help="Hide from the model: public IP addresses, or all and host names [default: the server's setting].",
+    ),
     click.option("--no-cache", is_flag=True, help="Ask anew, also when the same log was answered before."),
     click.option(
         "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="Kept with the analysis; repeatable."
@@ -141,6 +146,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             tags=given["tags"],
             language=given["language"],
             cache=CacheMode.OFF.value if given["no_cache"] else None,
+            mask=given["mask"],
             metadata=given["metadata"],
             webhook_url=given["webhook"],
         ),

@@ -32,6 +32,7 @@ class SubmitOptions:
     tags: tuple[str, ...] = ()
     language: str | None = None
     cache: str | None = None
+    mask: str | None = None
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     webhook_url: str | None = None
@@ -176,6 +177,7 @@ def _given(options: SubmitOptions) -> dict[str, object]:
         "tags": list(options.tags),
         "language": options.language,
         "cache": options.cache,
+        "mask": options.mask,
         "deadline_seconds": options.deadline_seconds,
         "metadata": dict(options.metadata),
         "webhook_url": options.webhook_url,

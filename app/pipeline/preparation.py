@@ -1,10 +1,14 @@
 """Log text to a prepared log: runs the steps and accounts for every line."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.domain.analyses import Mask
 from app.domain.diagnoses import Coverage, LeftOut
 from app.domain.logs import PreparedLog
 from app.pipeline import lines
+from app.pipeline.kinds.rule import Place
+from app.pipeline.masking import needed
 from app.pipeline.prompting import overhead
 from app.pipeline.steps import STEPS, Draft
 
@@ -15,9 +19,18 @@ class PreparationLimits:
 
     max_line_chars: int = 1000
     max_templates: int = 2000
+    #: What an operator wants hidden beside what is always hidden.
+    own_places: tuple[Place, ...] = ()
 
 
-def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0) -> PreparedLog:
+def prepare(
+    log: str,
+    *,
+    limits: PreparationLimits,
+    token_budget: int,
+    bytes_replaced: int = 0,
+    mask: Mask = Mask.NONE,
+) -> PreparedLog:
     """Redact, read, mine and fit a log that `decoding.clean` has cleaned. Takes any such text; time is linear in it.
 
     `token_budget` is for the whole prompt, instructions included.
@@ -27,6 +40,8 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         max_line_chars=limits.max_line_chars,
         max_templates=limits.max_templates,
         token_budget=token_budget,
+        mask=mask,
+        own_places=limits.own_places,
     )
     for step in STEPS:
         step(draft)
@@ -36,8 +51,18 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         templates_shown=draft.fitted.templates_shown if draft.fitted else (),
         first_error=draft.first_error,
         coverage=_coverage(draft, len(log.encode()), bytes_replaced),
-        placeholders=draft.placeholders,
+        placeholders=needed(draft.placeholders, _texts(draft)),
     )
+
+
+def _texts(draft: Draft) -> Iterator[str]:
+    """All that a model may see of the log."""
+    records = (record for template in draft.templates for record in template.exemplars)
+    for shown in (draft.fitted.shown if draft.fitted else (), *records):
+        for line in shown:
+            yield line.text
+    for template in draft.templates:
+        yield template.pattern
 
 
 def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:

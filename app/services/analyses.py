@@ -8,7 +8,7 @@ from types import MappingProxyType
 import structlog
 
 from app import telemetry
-from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Status, Submission
+from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Mask, Status, Submission
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -53,12 +53,14 @@ class Analyses:
         *,
         max_log_bytes: int,
         cache_ttl: float,
+        mask: Mask = Mask.NONE,
         publishers: Mapping[str, Publisher] = MappingProxyType({}),
     ) -> None:
         self._unit_of_work = unit_of_work
         self._routing = routing
         self._max_log_bytes = max_log_bytes
         self._cache_ttl = cache_ttl
+        self._mask = mask
         self._publishers = publishers
 
     def submit(self, submission: Submission) -> Submitted:
@@ -74,7 +76,9 @@ class Analyses:
         )
         self._check(submission.log)
         route = self._routing.route(submission.source)
-        fingerprint = self._fingerprint(submission)
+        request = _request(submission)
+        submission = replace(submission, mask=submission.mask or self._mask)
+        fingerprint = self._fingerprint(submission, request)
         with self._unit_of_work() as tx:
             accepted = None
             if submission.cache is CacheMode.EXACT and self._cache_ttl > 0:
@@ -159,13 +163,8 @@ class Analyses:
         if not text or text.isspace():
             raise LogEmpty
 
-    def _fingerprint(self, submission: Submission) -> Fingerprint:
+    def _fingerprint(self, submission: Submission, request: Mapping[str, object]) -> Fingerprint:
         log_hash = log_hash_of(submission)
-        request = {
-            name: value
-            for name, value in asdict(submission).items()
-            if name not in {"log", "request_id", "correlation_id", "idempotency_key"}
-        }
         return Fingerprint(
             log_hash=log_hash,
             cache_key=cache_key_of(submission, log_hash=log_hash, identity=self._routing.identity(submission.source)),
@@ -184,6 +183,14 @@ class Analyses:
             priority=analysis.priority.name,
             cached=analysis.cached,
         )
+
+
+def _request(submission: Submission) -> Mapping[str, object]:
+    """What was asked, without what may differ when the same is asked again. A server's defaults are none of it."""
+    skipped = {"log", "request_id", "correlation_id", "idempotency_key"}
+    if submission.mask is None:
+        skipped.add("mask")
+    return {name: value for name, value in asdict(submission).items() if name not in skipped}
 
 
 def _count(analysis: Analysis) -> None:

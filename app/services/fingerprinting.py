@@ -27,6 +27,7 @@ def cache_key_of(submission: Submission, *, log_hash: str, identity: str) -> str
             submission.analysis_type,
             submission.service_name,
             submission.environment,
+            submission.mask,
         )
     )
 

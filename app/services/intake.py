@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from app import telemetry
-from app.domain.analyses import Failure, Source
+from app.domain.analyses import Failure, Mask, Source
 from app.domain.errors import RecordRefused, RequestConflict, Unavailable
 from app.domain.records import DeadRecord, Entered, Entry, Fate, Lane, Record, RecordStage, Request
 from app.domain.storage_ports import Transaction, UnitOfWork
@@ -27,6 +27,7 @@ class IntakePolicy:
     project: str
     source: Source
     cache_ttl: float
+    mask: Mask
     dead_letter_topic: str
     #: Seconds a dead letter is kept; 0: for ever.
     keep: float
@@ -153,7 +154,7 @@ class Intake:
 
     def _entries(self, requests: Sequence[Request]) -> list[Entry]:
         identity = self._routing.identity(self._policy.source)
-        return [_entry(one, identity) for one in requests]
+        return [_entry(one, identity, self._policy.mask) for one in requests]
 
     def _lane(self, project_id: int) -> Lane:
         route = self._routing.route(self._policy.source)
@@ -182,8 +183,8 @@ def _sorted_out(requests: Sequence[Request]) -> tuple[list[Request], int, list[R
     return list(first.values()), twins, conflicts
 
 
-def _entry(request: Request, identity: str) -> Entry:
-    asked = request.submission
+def _entry(request: Request, identity: str, mask: Mask) -> Entry:
+    asked = replace(request.submission, mask=request.submission.mask or mask)
     log_hash = log_hash_of(asked)
     return Entry(
         submission=asked,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage, Status
+from app.domain.analyses import Claim, Conclusion, Failure, Language, Mask, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
 from app.domain.storage_ports import Concluded, Heartbeat, Swept
@@ -21,7 +21,7 @@ _CLAIM = text("""
         WHERE id = :id AND stage = :stage AND status IN ('queued', 'retrying') AND run_at <= now()
             AND cancel_requested_at IS NULL AND leader_id IS NULL
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
-            service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
+            service_name, environment, bytes_replaced, mask, request_id, correlation_id, project_id, created_at,
             extract(epoch FROM deadline_at - now()) AS seconds_left,
             coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, log_content, log_zstd
     ), begun AS (
@@ -29,8 +29,8 @@ _CLAIM = text("""
         SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
     )
     SELECT id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
-        service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at, seconds_left,
-        waited,
+        service_name, environment, bytes_replaced, mask, request_id, correlation_id, project_id, created_at,
+        seconds_left, waited,
         CASE WHEN stage = 'prepare' THEN log_content END AS log_content,
         CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd
     FROM claimed
@@ -148,6 +148,7 @@ class PostgresClaims:
             service_name=row.service_name,
             environment=row.environment,
             bytes_replaced=row.bytes_replaced,
+            mask=Mask(row.mask),
             request_id=row.request_id,
             correlation_id=row.correlation_id,
             project_id=row.project_id,

@@ -28,7 +28,11 @@ def some(rng: random.Random, count: int, alphabet: str = ALNUM) -> str:
     """Characters of which at least one is a digit, one a small and one a capital letter where there are some."""
     while True:
         found = "".join(rng.choices(alphabet, k=count))
-        wanted = [kind for kind in (string.digits, string.ascii_lowercase, string.ascii_uppercase) if set(kind) & set(alphabet)]
+        wanted = [
+            kind
+            for kind in (string.digits, string.ascii_lowercase, string.ascii_uppercase)
+            if set(kind) & set(alphabet)
+        ]
         if count < len(wanted) or all(set(found) & set(kind) for kind in wanted):
             return found
 
@@ -71,7 +75,9 @@ def _birth(rng: random.Random) -> str:
 
 def _pem(rng: random.Random) -> str:
     body = "\n".join(some(rng, 64, B64) for _ in range(6))
-    name = rng.choice(("RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK"))
+    name = rng.choice(
+        ("RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK")
+    )
     return f"-----BEGIN {name}-----\n{body}\n-----END {name}-----"
 
 
@@ -241,4 +247,12 @@ def secrets(seed: int) -> Iterator[Planted]:
 
 def password(rng: random.Random) -> str:
     """As people and generators make them."""
-    return rng.choice((some(rng, 12), some(rng, 20), some(rng, 9) + "!" + some(rng, 4), "pa$$" + some(rng, 8), some(rng, 6) + "@" + some(rng, 5)))
+    return rng.choice(
+        (
+            some(rng, 12),
+            some(rng, 20),
+            some(rng, 9) + "!" + some(rng, 4),
+            "pa$$" + some(rng, 8),
+            some(rng, 6) + "@" + some(rng, 5),
+        )
+    )

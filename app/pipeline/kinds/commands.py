@@ -36,7 +36,7 @@ COMMANDS: tuple[Rule, ...] = (
         trigger=rf"(?i:--?(?:[\w-]*-)?{_OPTION} {{1,2}}['\"]?[^\s-])|(?i:identified by ['\"])",
         pattern=(
             rf"(?i)(?<![\w-])--?(?:[\w-]*-)?{_OPTION} {{1,2}}['\"]?"
-            rf"{PLACEHOLDER}(?P<value>[^\s'\"=:-][^\s'\"]*)|identified by ['\"]{PLACEHOLDER}(?P<single>[^'\"\n]+)"
+            rf"{PLACEHOLDER}(?P<value>[^\s'\"=:\\-][^\s'\"]*)|identified by ['\"]{PLACEHOLDER}(?P<single>[^'\"\n]+)"
         ),
         accept=present,
     ),

@@ -10,10 +10,11 @@ NAME = (
     r"|encryption[_.-]?key|account[_.-]?key|license[_.-]?key|hmac[_.-]?key|app(?:lication)?[_.-]?key|credentials?"
     r"|(?:auth|access|refresh|id|session|bearer|csrf"
     r"|xsrf|api|bot|deploy|personal|security|x-auth)?[_.-]?token"
-    r"|session[_.-]?key|jsessionid|phpsessid|client[_.-]?secret|otp|cvv2?|cvc2?|" + spelled("비밀번호|비번|암호|패스워드|인증번호|인증키")
+    r"|session[_.-]?key|jsessionid|phpsessid|client[_.-]?secret|otp|cvv2?|cvc2?|"
+    + spelled("비밀번호|비번|암호|패스워드|인증번호|인증키")
 )
 #: The same for re2, which cannot look ahead.
-_NAME_SEEN = NAME.replace("(?![_.-]?id)", "")
+NAME_SEEN = NAME.replace("(?![_.-]?id)", "")
 #: A value without quotes. What separates fields belongs to it where no field follows: `password=a,b;c`.
 _END = r"""\s"'\\,;&|<>()\[\]{}"""
 _BARE = (
@@ -42,7 +43,7 @@ FIELDS: tuple[Rule, ...] = (
     Rule(
         # in shell and environment files the value is the rest of the line
         kind="SECRET",
-        trigger=rf"(?m:^(?:export |ENV |set |-e |- )?(?i:[A-Z0-9_]*(?:{_NAME_SEEN}))\d{{0,3}}=[^\s\"'])",
+        trigger=rf"(?m:^(?:export |ENV |set |-e |- )?(?i:[A-Z0-9_]*(?:{NAME_SEEN}))\d{{0,3}}=[^\s\"'])",
         pattern=(
             rf"(?i)(?:export |ENV |set |-e |- )?[A-Z0-9_]*(?:{NAME})\d{{0,3}}="
             rf"{PLACEHOLDER}(?P<value>[^\s\"'<$(\[{{][^\s\"']*)[ \t]*$"
@@ -51,7 +52,7 @@ FIELDS: tuple[Rule, ...] = (
     ),
     Rule(
         kind="SECRET",
-        trigger=rf"(?i:(?:{_NAME_SEEN})\d{{0,3}}{_AROUND}[ \t]*{_ASSIGNS}[ \t]*[^\s=:])",
+        trigger=rf"(?i:(?:{NAME_SEEN})\d{{0,3}}{_AROUND}[ \t]*{_ASSIGNS}[ \t]*[^\s=:])",
         pattern=(
             rf"""(?ix)(?:{NAME})\d{{0,3}}(?:
                   {_AROUND}[ \t]*{_ASSIGNS}[ \t]*{COLOR}{{0,2}}\[?(?:
@@ -86,7 +87,7 @@ FIELDS: tuple[Rule, ...] = (
     Rule(
         # an element: <password>…</password>
         kind="SECRET",
-        trigger=rf"(?i:<[\w:.-]*(?:{_NAME_SEEN})\d{{0,3}}(?:[ \t][^<>\n]*)?>[ \t]*[^<\s])",
+        trigger=rf"(?i:<[\w:.-]*(?:{NAME_SEEN})\d{{0,3}}(?:[ \t][^<>\n]*)?>[ \t]*[^<\s])",
         pattern=(
             rf"(?i)<[\w:.-]*(?:{NAME})\d{{0,3}}(?:[ \t][^<>\n]*)?>[ \t]*"
             rf"{PLACEHOLDER}(?P<value>[^<>\s](?:[^<>\n]*[^<>\s])?)[ \t]*</[\w:.-]*(?:{NAME})"
@@ -97,7 +98,7 @@ FIELDS: tuple[Rule, ...] = (
         # name and value apart: {"name": "DB_PASSWORD", "value": "…"}, <name>secret.key</name><value>…</value>
         kind="SECRET",
         trigger=(
-            rf"(?i:\b(?:name|key)[^\w\n]{{1,6}}[\w.:-]*(?:{_NAME_SEEN})\\?[\"'<][^\w\n]{{0,3}}(?:name>)?[^\w\n]{{0,6}}"
+            rf"(?i:\b(?:name|key)[^\w\n]{{1,6}}[\w.:-]*(?:{NAME_SEEN})\\?[\"'<][^\w\n]{{0,3}}(?:name>)?[^\w\n]{{0,6}}"
             r"value[^\w\n])"
         ),
         pattern=(
@@ -110,7 +111,7 @@ FIELDS: tuple[Rule, ...] = (
     Rule(
         # pairs: ('password', '…'), PASSWORD '…'
         kind="SECRET",
-        trigger=rf"(?i:(?:{_NAME_SEEN})\d{{0,3}}(?:{QUOTE},)?[ \t]{{1,3}}{QUOTE}[^\s\"'])",
+        trigger=rf"(?i:(?:{NAME_SEEN})\d{{0,3}}(?:{QUOTE},)?[ \t]{{1,3}}{QUOTE}[^\s\"'])",
         pattern=(
             rf"(?i)(?:{NAME})\d{{0,3}}(?:{QUOTE},[ \t]{{0,3}}{QUOTE}{PLACEHOLDER}(?P<tight>[^\"'\\\n]+)"
             rf"|[ \t]{{1,3}}'{PLACEHOLDER}(?P<single>[^'\\\n]+)')"
@@ -121,7 +122,7 @@ FIELDS: tuple[Rule, ...] = (
     Rule(
         # INSERT INTO users (email, password) VALUES ('…', '…')
         kind="SECRET",
-        trigger=rf"(?i:insert\s+into\s+\S+?\s*\([^()\n]*(?:{_NAME_SEEN})[^()\n]*\)\s*values\s*\()",
+        trigger=rf"(?i:insert\s+into\s+\S+?\s*\([^()\n]*(?:{NAME_SEEN})[^()\n]*\)\s*values\s*\()",
         pattern=(
             r"(?i)insert\s+into\s+\S+?\s*\((?:"
             + "|".join(

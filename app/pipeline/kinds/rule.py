@@ -20,6 +20,8 @@ EDGE = (
     r"(?:(?<![\w./-])(?<!\d:)|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2})"
     r"|(?<=[\[;]\dm)|(?<=[\[;]\d\dm))"
 )
+#: The same for re2, which cannot look behind: more than that, but fast.
+EDGE_SEEN = r"(?:\b|\\[nrtbf]|%[0-9A-Fa-f]{2}|u00[0-9A-Fa-f]{2}|[\[;]\d{1,2}m)"
 #: A quotation mark, also as other languages escape it. Of re and of re2; no blanks, no `#`.
 QUOTE = r"(?:\\{0,7}[\"']|\\{1,4}u002[27]|&quot;|&[#]3[49];|%2[27])"
 #: The color of a terminal, as loggers escape it.
@@ -40,6 +42,18 @@ class Rule:
     accept: Callable[[str], bool] | None = None
     #: Groups of `pattern` that other judges decide about.
     judges: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Something hidden by policy rather than always: one pattern (re2), the value its first group, or all of it."""
+
+    kind: str
+    pattern: str
+    reversible: bool = True
+    accept: Callable[[str], bool] | None = None
+    #: Whether what stands before and after it, some bytes of each, lets it be one.
+    fits: Callable[[bytes, bytes], bool] | None = None
 
 
 def spelled(text: str) -> str:
