@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, fields, post_dump, post_load, validate
 from app.api import cursors
 from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, Tag, Tags, Word
 from app.domain.analyses import CacheMode, Language, Mask, Priority, Source, Stage, Status
-from app.domain.diagnoses import Severity
+from app.domain.diagnoses import Doubt, Severity
 
 
 def _about(text: str, **more: object) -> dict[str, object]:
@@ -147,6 +147,10 @@ class DiagnosisSchema(Schema):
     confidence = fields.Float(metadata=_about("Between 0 and 1."))
     issues_found = fields.Boolean(metadata=_about("False for a healthy log."))
     evidence = fields.List(fields.Nested(EvidenceSchema))
+    doubts = fields.List(
+        fields.Enum(Doubt, by_value=fields.String),
+        metadata=_about("Why it is believed less than its author believes it; each has lowered `confidence`."),
+    )
 
 
 class LeftOutSchema(Schema):

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from app.domain.diagnoses import Diagnosis, Evidence
-from app.domain.logs import PreparedLog
+from app.domain.diagnoses import Diagnosis, Doubt, Evidence, Severity
+from app.domain.logs import Level, PreparedLog
 from app.pipeline.interpretation import Answer, Citation
 from app.pipeline.lines import MARKER
 
@@ -33,14 +33,16 @@ class Grounded:
     dropped: int
 
 
-def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
+def ground(answer: Answer, prepared: PreparedLog, *, ours: bool = False) -> Grounded:
     """Check `answer` against what the model was shown.
 
     A quote must stand in the line it names, or, told apart by at least 8 characters, in exactly one other line, whose
     number it then gets. White space is not compared. Quotes that skip text are compared piece by piece.
 
     Confidence is the model's, times the share of its citations that are true; at most `UNSUPPORTED` for a problem
-    without a single one. Values behind reversible placeholders are put back.
+    without a single one, and of an answer that is milder than the log's own levels: a log may ask to be called
+    healthy. Then its first error is quoted as well. `ours`: the answer is the rules', which obey nobody and know which
+    errors are none. Values behind reversible placeholders are put back, in the answer alone.
     """
     texts = _texts(prepared)
     found: dict[tuple[int, str], Evidence] = {}
@@ -54,7 +56,11 @@ def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
         text = _restored(place[1], prepared.placeholders)[:EVIDENCE_CHARS]
         found.setdefault(place, Evidence(line=place[0], text=text))
     confidence = answer.confidence * ((cited - dropped) / cited if cited else 1.0)
-    if answer.issues_found and not found:
+    doubts = _doubts(answer, prepared, (len(found), dropped), ours=ours)
+    if Doubt.CONTRADICTED in doubts:
+        first = _first_error(prepared, texts)
+        found.update({(quote.line, quote.text): quote for quote in first if quote.line not in {at for at, _ in found}})
+    if doubts and doubts != (Doubt.INVENTED,):
         confidence = min(confidence, UNSUPPORTED)
     diagnosis = Diagnosis(
         summary=_restored(answer.summary, prepared.placeholders),
@@ -64,8 +70,31 @@ def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
         confidence=round(confidence, 4),
         evidence=tuple(found.values()),
         issues_found=answer.issues_found,
+        doubts=doubts,
     )
     return Grounded(diagnosis=diagnosis, cited=cited, dropped=dropped)
+
+
+def _doubts(answer: Answer, prepared: PreparedLog, quotes: tuple[int, int], *, ours: bool) -> tuple[Doubt, ...]:
+    true, dropped = quotes
+    loudest = max((template.level for template in prepared.templates), default=Level.UNKNOWN)
+    milder = (not answer.issues_found and loudest >= Level.ERROR) or (
+        answer.severity is Severity.LOW and loudest >= Level.CRITICAL
+    )
+    reasons = (
+        (Doubt.UNSUPPORTED, answer.issues_found and not true),
+        (Doubt.INVENTED, true > 0 and dropped > 0),
+        (Doubt.CONTRADICTED, milder and not ours),
+    )
+    return tuple(doubt for doubt, holds in reasons if holds)
+
+
+def _first_error(prepared: PreparedLog, texts: Mapping[int, tuple[str, ...]]) -> Iterator[Evidence]:
+    """What the log itself says is wrong; nothing when it is not among the lines that were kept."""
+    first = prepared.first_error or 0
+    if (own := texts.get(first, ())) and own[0].strip():
+        text = _verbatim(own[0], (0, len(own[0])))
+        yield Evidence(line=first, text=_restored(text, prepared.placeholders)[:EVIDENCE_CHARS])
 
 
 def _texts(prepared: PreparedLog) -> Mapping[int, tuple[str, ...]]:

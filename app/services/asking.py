@@ -16,6 +16,7 @@ from app.pipeline.grounding import ground
 from app.pipeline.interpretation import Answer, interpret
 from app.pipeline.prompting import build_prompt, reask
 from app.pipeline.rendering import markdown
+from app.services.routing import RULES
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,7 @@ class Asking:
             max_output_tokens=self._max_output_tokens,
         )
         answer, completion = self._read(provider, prompt, watch)
-        grounded = ground(answer, prepared)
+        grounded = ground(answer, prepared, ours=provider.name == RULES)
         coverage = replace(
             prepared.coverage,
             tokens_estimated=prompt.tokens_estimated,
