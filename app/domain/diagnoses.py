@@ -32,6 +32,8 @@ class Doubt(StrEnum):
     INVENTED = "invented"
     #: The log's own levels are worse: an answer of "no issue" to errors, or of LOW to critical ones.
     CONTRADICTED = "contradicted"
+    #: Lines of the log speak to whoever reads it.
+    ADDRESSED = "addressed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from itertools import chain
 
 from app.domain.diagnoses import Diagnosis, Doubt, Evidence, Severity
 from app.domain.logs import Level, PreparedLog
+from app.pipeline.addressing import addressed, is_answer
 from app.pipeline.interpretation import Answer, Citation
 from app.pipeline.lines import MARKER
 
@@ -14,6 +15,15 @@ from app.pipeline.lines import MARKER
 EVIDENCE_CHARS = 500
 #: Highest confidence of a problem for which nothing in the log was quoted truly.
 UNSUPPORTED = 0.3
+#: Highest confidence in what a model says of a log that speaks to it.
+ADDRESSED = 0.5
+_HIGHEST = {
+    Doubt.UNSUPPORTED: UNSUPPORTED,
+    # lowered already, by the share of its quotes that are true
+    Doubt.INVENTED: 1.0,
+    Doubt.CONTRADICTED: UNSUPPORTED,
+    Doubt.ADDRESSED: ADDRESSED,
+}
 _CITATIONS = 50
 #: A shorter quote stands in many lines by chance: it is looked for in the cited line only.
 _TELLING_CHARS = 8
@@ -45,23 +55,25 @@ def ground(answer: Answer, prepared: PreparedLog, *, ours: bool = False) -> Grou
     errors are none. Values behind reversible placeholders are put back, in the answer alone.
     """
     texts = _texts(prepared)
+    spoken_to = not ours and addressed(text for own in texts.values() for text in own)
+    # an answer that stands in the log would prove itself
+    quotable = {at: own for at, own in texts.items() if not is_answer(own[0])} if spoken_to else texts
     found: dict[tuple[int, str], Evidence] = {}
     cited = dropped = 0
     for citation in _citations(answer):
         cited += 1
-        place = _locate(citation, texts)
+        place = _locate(citation, quotable)
         if place is None:
             dropped += 1
             continue
         text = _restored(place[1], prepared.placeholders)[:EVIDENCE_CHARS]
         found.setdefault(place, Evidence(line=place[0], text=text))
     confidence = answer.confidence * ((cited - dropped) / cited if cited else 1.0)
-    doubts = _doubts(answer, prepared, (len(found), dropped), ours=ours)
+    doubts = _doubts(answer, prepared, (len(found), dropped), ours=ours, spoken_to=spoken_to)
     if Doubt.CONTRADICTED in doubts:
         first = _first_error(prepared, texts)
         found.update({(quote.line, quote.text): quote for quote in first if quote.line not in {at for at, _ in found}})
-    if doubts and doubts != (Doubt.INVENTED,):
-        confidence = min(confidence, UNSUPPORTED)
+    confidence = min([confidence, *(_HIGHEST[doubt] for doubt in doubts)])
     diagnosis = Diagnosis(
         summary=_restored(answer.summary, prepared.placeholders),
         root_cause=_restored(answer.root_cause, prepared.placeholders),
@@ -75,7 +87,9 @@ def ground(answer: Answer, prepared: PreparedLog, *, ours: bool = False) -> Grou
     return Grounded(diagnosis=diagnosis, cited=cited, dropped=dropped)
 
 
-def _doubts(answer: Answer, prepared: PreparedLog, quotes: tuple[int, int], *, ours: bool) -> tuple[Doubt, ...]:
+def _doubts(
+    answer: Answer, prepared: PreparedLog, quotes: tuple[int, int], *, ours: bool, spoken_to: bool
+) -> tuple[Doubt, ...]:
     true, dropped = quotes
     loudest = max((template.level for template in prepared.templates), default=Level.UNKNOWN)
     milder = (not answer.issues_found and loudest >= Level.ERROR) or (
@@ -85,6 +99,7 @@ def _doubts(answer: Answer, prepared: PreparedLog, quotes: tuple[int, int], *, o
         (Doubt.UNSUPPORTED, answer.issues_found and not true),
         (Doubt.INVENTED, true > 0 and dropped > 0),
         (Doubt.CONTRADICTED, milder and not ours),
+        (Doubt.ADDRESSED, spoken_to),
     )
     return tuple(doubt for doubt, holds in reasons if holds)
 

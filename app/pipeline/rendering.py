@@ -45,6 +45,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "unsupported": "no line of the log proves it",
         "invented": "some of its quotes are not in the log",
         "contradicted": "the log's own levels are worse",
+        "addressed": "lines of the log speak to its reader",
         "dropped": "{n} of {cited} quotes were not in the log and were dropped",
         "dropped_1": "{n} of {cited} quotes was not in the log and was dropped",
     },
@@ -73,6 +74,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "unsupported": "로그에서 뒷받침하는 줄이 없음",
         "invented": "일부 인용이 로그에 없음",
         "contradicted": "로그 자체의 수준이 더 심각함",
+        "addressed": "로그에 읽는 쪽을 향한 문장이 있음",
         "dropped": "인용 {cited}개 중 {n}개는 로그에 없어 제외",
     },
 }

@@ -77,11 +77,10 @@ def redacted(text):
     return found, "\n".join(lines)
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", TOKENS)
-def test_a_token_of_each_kind_is_found_wherever_it_stands(kind, place):
-    rng = random.Random(f"{kind}{place}")
-    for _ in range(5):
+def test_a_token_of_each_kind_is_found_wherever_it_stands(kind):
+    rng = random.Random(kind)
+    for place in PLACES * 3:
         secret = TOKENS[kind](rng)
         found, text = redacted(place.format(secret))
         assert secret not in text
@@ -91,7 +90,7 @@ def test_a_token_of_each_kind_is_found_wherever_it_stands(kind, place):
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_password_is_found_by_the_name_beside_it(field):
     rng = random.Random(field)
-    for _ in range(20):
+    for _ in range(10):
         secret = password(rng)
         found, text = redacted(field.format(secret))
         assert secret not in text
@@ -99,7 +98,7 @@ def test_a_password_is_found_by_the_name_beside_it(field):
 
 
 def test_of_a_few_thousand_secrets_none_survives():
-    planted = list(itertools.islice(secrets(7), 3000))
+    planted = list(itertools.islice(secrets(7), 1500))
     assert [one for one in planted if one.secret in redacted(f"before\n{one.text}\nafter")[1]] == []
     assert len({one.kind for one in planted}) >= 25
 
