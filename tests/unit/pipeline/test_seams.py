@@ -42,8 +42,10 @@ def test_a_collector_that_splits_a_line_hides_nothing():
         ("client_secret: |\n  abc123def", ["client_secret: |", "  <SECRET_1>"]),
         ("mysqldump --password \\\n  S3cr3tpw shop", ["mysqldump --password \\", "  <SECRET_1> shop"]),
         (
-            '{"log":"password=hun","stream":"stderr","time":"1"}\n'
-            '{"log":"ter2x9 done\\n","stream":"stderr","time":"1"}',
+            (
+                '{"log":"password=hun","stream":"stderr","time":"1"}\n'
+                '{"log":"ter2x9 done\\n","stream":"stderr","time":"1"}'
+            ),
             [
                 '{"log":"password=<SECRET_1>","stream":"stderr","time":"1"}',
                 '{"log":"<SECRET_1> done\\n","stream":"stderr","time":"1"}',
