@@ -20,7 +20,8 @@ _DOCKER = re.compile(r'\{"log":"')
 _DOCKER_END = re.compile(r'(?<!\\n)","stream":"\w{1,10}"[^\n]*$')
 #: What a line ends with whose secret is on the next one.
 _NAMED = (
-    rf"(?:{NAME_SEEN}|--?[\w-]*(?:password|passwd|token|secret|api-key))[\"']?[ \t]*[:=]?[ \t]*(?:[|>][+-]?)?[ \t]*\\?"
+    rf"(?:(?:{NAME_SEEN})[\"']?[ \t]*(?:[:=][ \t]*(?:[|>][+-]?)?[ \t]*\\?|\\)"
+    r"|--?[\w-]*(?:password|passwd|token|secret|api-key)[ \t=]*\\)"
 )
 _MARKS = (
     r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|eyJ|sk-|sk_live_|xox[abp]-|npm_|pypi-|hf_|AIza|SG\.|[Bb]earer |[Bb]asic "
@@ -34,7 +35,10 @@ _SEEN = re2.compile(
     latin1(),
 )
 _ENDS_NAMED = re.compile(rf"(?i:{_NAMED})$")
-_CONTINUED = re.compile(r"[\w.+/=~-]{4,}")
+#: A token's rest, not the time that begins the next record.
+_CONTINUED = re.compile(r"(?!\d{4}[-/]\d\d[-/]|\d\d:)[\w.+/=~-]{4,}(?=$|[\s\"',;)}\]])")
+#: Longest end of a line that a name may take, with what follows it.
+_NAME_CHARS = 96
 #: A terminal, a mail or a form wraps no shorter lines.
 _WRAPPED_CHARS = 60
 
@@ -105,7 +109,7 @@ def _run(lines: Sequence[str], index: int) -> list[_Piece]:
         return _of_docker(lines, index)
     if index + 1 == len(lines):
         return []
-    named = _ENDS_NAMED.search(line.encode().decode("latin-1"))
+    named = _ENDS_NAMED.search(line[-_NAME_CHARS:].encode().decode("latin-1"))
     return _of_name(lines, index, named[0]) if named else _of_wrapped(lines, index)
 
 
