@@ -30,7 +30,7 @@ _CUT = rf"(?:{_MARKS})[\w.+/=~-]*"
 _SEEN = re2.compile(
     (
         r'(?m:^\S{10,40} (?:stdout|stderr) P |^\{"log":".*(?:[^n]|[^\\]n)","stream":"'
-        rf"|(?i:{_NAMED})$|(?:{_CUT})$)"
+        rf"|(?i:{_NAMED})$|(?:{_CUT})(?:\n[\w.+/=~-]{{4,}}(?:[\s\"',;)}}\]]|\z)|\z))"
     ).encode("latin-1"),
     latin1(),
 )
