@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from app.clock import SystemClock
-from app.domain.analyses import TERMINAL, Analysis
+from app.domain.analyses import TERMINAL, Analysis, Mask
 from app.domain.ports import Guard, Provider
 from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
@@ -73,6 +73,7 @@ def kernel(
     max_log_bytes: int = 1_000_000,
     cache_ttl: float = 3600,
     guard: Guard | None = None,
+    mask: Mask = Mask.NONE,
 ) -> Kernel:
     """With these providers and the rules; `auto` is their order unless told."""
     made = {provider.name: provider for provider in (*providers, Rules())}
@@ -80,7 +81,7 @@ def kernel(
     routing = Routing(providers=made, auto=chain)
     return Kernel(
         store=store,
-        analyses=Analyses(store.unit_of_work, routing, max_log_bytes=max_log_bytes, cache_ttl=cache_ttl),
+        analyses=Analyses(store.unit_of_work, routing, max_log_bytes=max_log_bytes, cache_ttl=cache_ttl, mask=mask),
         execution=Execution(
             store.unit_of_work,
             routing,
