@@ -184,6 +184,17 @@ FIELDS: tuple[str, ...] = (
     "machine api.example.com login app password {}",
     "db.example.com:5432:shop:app:{}",
     "form: [('user', 'app'), ('password', '{}')]",
+    "SMTP_PASS: {}",
+    "dbpass={}",
+    "Password for user 'app' is {}",
+    "비밀번호는 {} 입니다",
+    "creds: auth=('app', '{}')",
+    "SET PASSWORD FOR 'app'@'%' = PASSWORD('{}');",
+    "echo {} | docker login -u app --password-stdin",
+    "sqlplus scott/{}",
+    "password\u00a0=\u00a0{}",
+    '{{"msg":"token:\\n{}"}}',
+    "[password] => {}",
     "Setting environment: ['PATH=/bin', 'DB_PASSWORD={}']",
 )
 #: Kind -> lines with a name-like secret of that kind.

@@ -5,7 +5,7 @@ from app.pipeline.kinds.rule import COLOR, PLACEHOLDER, QUOTE, Rule, spelled
 
 #: Names of fields that hold secrets; what precedes them in the same word does not matter: `DB_PASSWORD`, `accessToken`.
 NAME = (
-    r"pass(?:word|wd|phrase|code)|pwd|pswd|secret(?:[_.-]?access)?(?:[_.-]?key)?|api[_. -]?key"
+    r"pass(?:word|wd|phrase|code)|pwd|pswd|secret[_.-]key[_.-]base|secret(?:[_.-]?access)?(?:[_.-]?key)?|api[_. -]?key"
     r"|access[_.-]?key(?![_.-]?id)|private[_.-]?key|signing[_.-]?key|shared[_.-]?key|master[_.-]?key|auth[_.-]?key"
     r"|encryption[_.-]?key|account[_.-]?key|license[_.-]?key|hmac[_.-]?key|app(?:lication)?[_.-]?key|credentials?"
     r"|(?:auth|access|refresh|id|session|bearer|csrf"
@@ -24,7 +24,9 @@ _BARE = (
 #: Between a name and its value. In the first form `:` needs no blank behind it.
 _ASSIGNS = r"(?:=>|:=|=|:|%3[DdAa]|\\{1,4}u003[dD])"
 _EQUALS = r"(?:=>|:=|=|%3[Dd]|\\{1,4}u003[dD])"
-_AROUND = rf"(?:{COLOR}|{QUOTE}){{0,3}}"
+_AROUND = rf"(?:{COLOR}|{QUOTE}){{0,3}}\]?"
+#: Blanks, as they are and as JSON and UTF-8 write them.
+_GAP = r"(?:[ \t]|\\[nrt]|\xc2\xa0)"
 #: Those that people write in prose, too: `password: letmein` at the end of a line.
 _SAID = r"password|passwd|passphrase|pwd|secret|" + spelled("비밀번호|비번|암호|패스워드")
 #: A literal in SQL, before the one that is looked for.
@@ -52,22 +54,22 @@ FIELDS: tuple[Rule, ...] = (
     ),
     Rule(
         kind="SECRET",
-        trigger=rf"(?i:(?:{NAME_SEEN})\d{{0,3}}{_AROUND}[ \t]*{_ASSIGNS}[ \t]*[^\s=:])",
+        trigger=rf"(?i:(?:{NAME_SEEN})\d{{0,3}}{_AROUND}{_GAP}*{_ASSIGNS}[ \t]*[^\s=:])",
         pattern=(
             rf"""(?ix)(?:{NAME})\d{{0,3}}(?:
-                  {_AROUND}[ \t]*{_ASSIGNS}[ \t]*{COLOR}{{0,2}}\[?(?:
+                  {_AROUND}{_GAP}*{_ASSIGNS}{_GAP}*{COLOR}{{0,2}}\[?(?:
                       \\{{1,7}}" {PLACEHOLDER}(?P<escaped>[^"\\\n]+)
                     | "  {PLACEHOLDER}(?P<double>(?:[^"\\\n]|\\.)+)
                     | '  {PLACEHOLDER}(?P<single>(?:[^'\\\n]|\\.)+)
                     | (?:&quot;|&[#]3[49];|%2[27]|\\{{1,4}}u002[27]) {PLACEHOLDER}
                       (?P<coded>[^"'\s&\\%]+(?:[&\\%](?!quot;|[#]3|2[27]|u00|\\)[^"'\s&\\%]*)*)
                   )
-                | {_AROUND}[ \t]*{_EQUALS}\[?{COLOR}{{0,2}}(?:
+                | {_AROUND}{_GAP}*{_EQUALS}\[?{COLOR}{{0,2}}(?:
                       {PLACEHOLDER}(?P<value>{_BARE})
-                    | [ \t]+{COLOR}{{0,2}}{PLACEHOLDER}(?P<spaced>{_BARE})
+                    | {_GAP}+{COLOR}{{0,2}}{PLACEHOLDER}(?P<spaced>{_BARE})
                   )
                 | (?::|%3[Aa]){COLOR}{{0,2}}{PLACEHOLDER}(?P<tight>(?!:){_BARE})
-                | (?:{COLOR}|{QUOTE}){{0,2}}[ \t]*:{COLOR}{{0,2}}[ \t]+{COLOR}{{0,2}}{PLACEHOLDER}(?P<prose>{_BARE})
+                | (?:{COLOR}|{QUOTE}){{0,2}}{_GAP}*:{COLOR}{{0,2}}{_GAP}+{COLOR}{{0,2}}{PLACEHOLDER}(?P<prose>{_BARE})
             )"""
         ),
         accept=present,

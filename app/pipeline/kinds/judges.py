@@ -124,6 +124,21 @@ def sealed(value: str) -> bool:
     return b"PRIVATE KEY" in head
 
 
+def invented(value: str) -> bool:
+    """As passwords are made up: at least six characters, a letter and a digit among them, and no version or path."""
+    return (
+        likely(value)
+        and len(value) >= 6
+        and bool(re.search(r"[A-Za-z]", value))
+        and not re.fullmatch(r"v?\d+(?:\.\d+)+[\w.-]*|\d+[a-z]{1,3}|[\w.-]*/.*|[a-z]+[-_.]?\d{1,3}[,.;:]?", value)
+    )
+
+
+def mixed(value: str) -> bool:
+    """As generators make them: small and capital letters and digits."""
+    return letters_and_digits(value) and len(value) >= 8 and not re.search(r"[/()]|^0x", value)
+
+
 def opaque(value: str) -> bool:
     """Random rather than a name: long, with letters and digits."""
     return _opaque(value) and numbered(value) and bool(re.search(r"[A-Za-z]", value))

@@ -37,8 +37,8 @@ PEOPLE: tuple[Rule, ...] = (
     Rule(
         # without its dash it is a number as any other: only beside its name
         kind="RRN",
-        trigger=rf"(?i:(?:{_RESIDENT}){QUOTE}?\s{{0,2}}[:=]\s{{0,2}}{QUOTE}?\d{{13}}\b)",
-        pattern=rf"(?i)(?:{_RESIDENT}){QUOTE}?\s{{0,2}}[:=]\s{{0,2}}{QUOTE}?(?P<value>{_BIRTH}[1-8]\d{{6}})(?!\w)",
+        trigger=rf"(?i:(?:{_RESIDENT}){QUOTE}?\s{{0,2}}[:= ]\s{{0,2}}{QUOTE}?\d{{13}}\b)",
+        pattern=rf"(?i)(?:{_RESIDENT}){QUOTE}?\s{{0,2}}[:= ]\s{{0,2}}{QUOTE}?(?P<value>{_BIRTH}[1-8]\d{{6}})(?!\w)",
     ),
     # South Korean driver's license: region, year, number, check
     _number("KR_LICENSE", rf"{_LICENSE}\b", rf"{_LICENSE}(?![\w-])"),

@@ -43,6 +43,8 @@ ORDINARY = {
     "URL_SIGNATURE": ("?sig=short", "?signature=none"),
     "AUTHORIZATION": ("Authorization: Basic", "authorization failed for user", "Authorization: required"),
     "BEARER_TOKEN": ("Bearer authentication failed", "basic availability", "a bearer of news"),
+    "BANK_ACCOUNT": ("계좌 조회 110-123-456789 건", "계좌: 없음"),
+    "PASSPORT": ("passport expired", "여권: 없음"),
     "COOKIE": ("cookie: none", "cookies enabled=true"),
     "PASSWORD_HASH": ("$1 and $5", "costs $2b", "{SSHA}"),
     "SECRET": (
@@ -58,6 +60,16 @@ ORDINARY = {
         "passwords.txt: not found",
         "the password is wrong",
         "secretary: Kim",
+        "Adding job token for job_1445144423722_0020 to jobTokenSecretManager",
+        "the password is expired",
+        "password for user root is invalid",
+        "tests pass=12 fail=0",
+        "pass: 17/20",
+        "bypass=true compass: north5east",
+        "token 0x14ed93111f20027 is known",
+        "api key is missing",
+        "auth=('bob', None)",
+        "status code: 200",
         "SELECT password FROM users",
         "columns: ['id', 'password', 'email']",
     ),
@@ -95,6 +107,21 @@ def test_a_password_is_found_by_the_name_beside_it(field):
         found, text = redacted(field.format(secret))
         assert secret not in text
         assert found.counts
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("계좌번호: 110-123-456789", "계좌번호: <BANK_ACCOUNT_1>"),
+        ("여권번호: M12345678", "여권번호: <PASSPORT_1>"),
+        ("주민등록번호 9001011234567", "주민등록번호 <RRN_1>"),
+        ("your verification code is 482913", "your verification code is <SECRET_1>"),
+        ("cookies: {'session': 'ab12cd34'}", "cookies: {<COOKIE_1>}"),
+        ("requirepass Zx9kQ2mW7pL4", "requirepass <SECRET_1>"),
+    ],
+)
+def test_what_only_its_name_gives_away_is_found_beside_it(line, hidden):
+    assert redacted(line)[1] == hidden
 
 
 def test_of_a_few_thousand_secrets_none_survives():
