@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 from app.domain.diagnoses import Coverage, Diagnosis
 from app.domain.errors import BifrostError
-from app.domain.prompts import Usage
+from app.domain.prompts import ClaimedPrompt, PromptRef, Usage
 
 
 class Status(StrEnum):
@@ -125,6 +125,10 @@ class Submission:
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     idempotency_key: str | None = None
+    #: Which stored prompt: `name`, `name@label` or `name@3`; None: `default`.
+    prompt: str | None = None
+    #: The version that this is, which the service finds out; None when nobody is asked who reads prompts.
+    prompt_version: PromptRef | None = None
     #: Whom to tell of the end: `kind` names the publisher, the rest is its business.
     callback: Mapping[str, object] | None = None
     #: The HTTP request's id, or Heimdall's `request_id`; in every log line of the job.
@@ -169,6 +173,8 @@ class Analysis:
     duration_seconds: float | None
     #: How often it was sent again after it had failed or was cancelled.
     replays: int = 0
+    #: The stored prompt it uses; None when the rules are asked.
+    prompt: PromptRef | None = None
     #: Only when asked for.
     log_content: str | None = None
     #: It was asked for, and is not there any more: retention has deleted it.
@@ -220,6 +226,8 @@ class Claim:
     seconds_left: float | None
     #: Seconds since it was first given back because its provider rested or had no room, and not asked since.
     waited: float = 0.0
+    #: The stored prompt it uses; None when the rules are asked.
+    prompt: ClaimedPrompt | None = None
     #: What was submitted, when its stage begins with reading it.
     log: str | None = field(default=None, repr=False)
 

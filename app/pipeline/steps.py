@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from app.domain.logs import Line, Template
 from app.pipeline import layout, lines
 from app.pipeline.fitting import Fitted, Source, fit
-from app.pipeline.prompting import SMALL, overhead
+from app.pipeline.prompting import SMALL
 from app.pipeline.ranking import first_significant, rank
 from app.pipeline.records import face, spans
 from app.pipeline.redaction import redact
@@ -24,6 +24,8 @@ class Draft:
     max_line_chars: int
     max_templates: int
     token_budget: int
+    #: Tokens of the budget that instructions take.
+    overhead: int
 
     #: Physical lines, displayable; redacted from the second step on. Characters lost of the giants among them.
     lines: list[str] = field(default_factory=list)
@@ -104,7 +106,7 @@ def choose(draft: Draft) -> None:
     draft.fitted = fit(
         draft.templates,
         source,
-        room=max(draft.token_budget - overhead(draft.token_budget), 0),
+        room=max(draft.token_budget - draft.overhead, 0),
         chars=layout.PATTERN_CHARS if draft.token_budget >= SMALL else layout.PATTERN_CHARS_SHORT,
         first_error=draft.first_error,
     )

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
+from app.domain.prompts import ClaimedPrompt
 from app.domain.storage_ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
 from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
+from app.storage.prompts import config_of
 
 _CLAIM = text("""
     WITH claimed AS (
@@ -23,7 +25,8 @@ _CLAIM = text("""
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
             service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
             extract(epoch FROM deadline_at - now()) AS seconds_left,
-            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, log_content, log_zstd
+            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, log_content, log_zstd, prompt_name,
+            prompt_version
     ), begun AS (
         INSERT INTO analysis_attempts (analysis_id, epoch, attempt, stage, provider, worker)
         SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
@@ -32,8 +35,14 @@ _CLAIM = text("""
         service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at, seconds_left,
         waited,
         CASE WHEN stage = 'prepare' THEN log_content END AS log_content,
-        CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd
-    FROM claimed
+        CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd,
+        prompt_name, prompt_version, wording.template, wording.config
+    FROM claimed LEFT JOIN LATERAL (
+        -- in the analysis's language, else in the one there is
+        SELECT template, config FROM prompt_templates p
+        WHERE p.project_id = claimed.project_id AND p.name = claimed.prompt_name AND p.version = claimed.prompt_version
+        ORDER BY p.language = claimed.language DESC LIMIT 1
+    ) AS wording ON claimed.prompt_version > 0
 """)
 _LOG = text("SELECT log_content, log_zstd FROM analysis_results WHERE id = :id")
 _PREPARED = text("SELECT body FROM analysis_preparations WHERE analysis_id = :id")
@@ -154,6 +163,7 @@ class PostgresClaims:
             created_at=row.created_at,
             seconds_left=None if row.seconds_left is None else max(0.0, float(row.seconds_left)),
             waited=float(row.waited),
+            prompt=_prompt(row),
             log=codecs.decompress(row.log_content, row.log_zstd) if stage is Stage.PREPARE else None,
         )
 
@@ -229,6 +239,11 @@ class PostgresClaims:
                 if statement is _CONCLUDE_LEADER and row.follows
             )
         )
+
+
+def _prompt(row: Row[Any]) -> ClaimedPrompt | None:
+    ref = codecs.prompt_ref(row.prompt_name, row.prompt_version)
+    return ref and ClaimedPrompt(ref=ref, text=row.template, config=config_of(row.config))
 
 
 def _fence(claim: Claim, *, outcome: str, status: str) -> dict[str, Any]:
