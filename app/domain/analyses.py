@@ -231,6 +231,11 @@ class Claim:
     #: What was submitted, when its stage begins with reading it.
     log: str | None = field(default=None, repr=False)
 
+    @property
+    def prompt_text(self) -> str | None:
+        """Of its stored prompt; None for the built-in one."""
+        return None if self.prompt is None else self.prompt.text
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conclusion:

@@ -215,7 +215,13 @@ class Execution:
         if text is None:
             with self._unit_of_work.single() as tx:
                 text = tx.claims.log_of(claim)
-        return prepare(text, limits=self._policy.preparation, token_budget=budget, bytes_replaced=claim.bytes_replaced)
+        return prepare(
+            text,
+            limits=self._policy.preparation,
+            token_budget=budget,
+            bytes_replaced=claim.bytes_replaced,
+            text=claim.prompt_text,
+        )
 
     def _interrupted(self, claim: Claim, error: Exception) -> None:
         """The work ended without a conclusion: decide what becomes of the analysis."""

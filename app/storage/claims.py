@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
-from app.domain.prompts import ClaimedPrompt
 from app.domain.storage_ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
 from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
-from app.storage.prompts import config_of
+from app.storage.prompts import claimed_prompt
 
 _CLAIM = text("""
     WITH claimed AS (
@@ -163,7 +162,7 @@ class PostgresClaims:
             created_at=row.created_at,
             seconds_left=None if row.seconds_left is None else max(0.0, float(row.seconds_left)),
             waited=float(row.waited),
-            prompt=_prompt(row),
+            prompt=claimed_prompt(row),
             log=codecs.decompress(row.log_content, row.log_zstd) if stage is Stage.PREPARE else None,
         )
 
@@ -239,11 +238,6 @@ class PostgresClaims:
                 if statement is _CONCLUDE_LEADER and row.follows
             )
         )
-
-
-def _prompt(row: Row[Any]) -> ClaimedPrompt | None:
-    ref = codecs.prompt_ref(row.prompt_name, row.prompt_version)
-    return ref and ClaimedPrompt(ref=ref, text=row.template, config=config_of(row.config))
 
 
 def _fence(claim: Claim, *, outcome: str, status: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from app.domain.analyses import Language
-from app.domain.prompts import PromptConfig
+from app.domain.prompts import ClaimedPrompt, PromptConfig
 from app.domain.statistics import Counts
 from app.domain.stored_prompts import PromptDraft, PromptVersion, Split, StoredPrompt
 from app.storage import codecs
@@ -140,8 +140,15 @@ class PostgresPrompts:
         return [(row.prompt_version, row.up, row.down) for row in rows]
 
 
-def config_of(value: object) -> PromptConfig:
-    """From a column."""
+def claimed_prompt(row: Row[Any]) -> ClaimedPrompt | None:
+    """Of a claim's row."""
+    ref = codecs.prompt_ref(row.prompt_name, row.prompt_version)
+    if ref is None:
+        return None
+    return ClaimedPrompt(ref=ref, text=row.template, config=_config(row.config))
+
+
+def _config(value: object) -> PromptConfig:
     return _CONFIG.load(value) or PromptConfig()
 
 
@@ -161,7 +168,7 @@ def _version(row: Row[Any]) -> PromptVersion:
         version=row.version,
         texts={Language(language): template for language, template in row.texts.items()},
         description=row.description,
-        config=config_of(row.config),
+        config=_config(row.config),
         created_by=row.created_by,
         created_at=row.created_at,
     )
