@@ -41,8 +41,8 @@ class FeedbackSchema(Schema):
 def rate(said: dict[str, Any], analysis_id: str) -> Feedback:
     """Rate a completed analysis.
 
-    An analysis has one feedback: the last word counts. It also counts for the version of the prompt that was used, unless
-    the rules answered in place of a model. It is deleted with its analysis; the counts stay.
+    An analysis has one feedback: the last word counts. It also counts for the version of the prompt that was used,
+    unless the rules answered in place of a model. It is deleted with its analysis; the counts stay.
     """
     found: Feedback = container().feedbacks.rate(
         caller().project_id, paths.analysis_id(analysis_id), said["rating"], said["comment"]

@@ -9,7 +9,7 @@ from app.api.schemas import Strict
 from app.api.statistics_schemas import TallySchema
 from app.domain.analyses import Language
 from app.domain.prompts import PromptConfig
-from app.domain.stored_prompts import LATEST, StoredPrompt
+from app.domain.stored_prompts import LATEST, PRODUCTION, StoredPrompt
 
 
 def _about(text: str, **more: object) -> dict[str, object]:
@@ -43,8 +43,8 @@ class DraftSchema(Strict):
         values=fields.String(),
         required=True,
         metadata=_about(
-            "Language -> text, in one language at least. `{{service_name}}`, `{{environment}}`, `{{analysis_type}}` and "
-            "`{{language}}` are filled in; how to read the log and how to answer is always added.",
+            "Language -> text, in one language at least. `{{service_name}}`, `{{environment}}`, `{{analysis_type}}` "
+            "and `{{language}}` are filled in; how to read the log and how to answer is always added.",
             example={"en": "You diagnose logs of {{service_name}}."},
         ),
     )
@@ -61,7 +61,8 @@ class DraftSchema(Strict):
 
     @post_load
     def _shape(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {**found, "config": PromptConfig(max_output_tokens=found.pop("max_output_tokens"))}
+        config = PromptConfig(max_output_tokens=found.pop("max_output_tokens"))
+        return {**found, "config": config}
 
 
 class LabelSchema(Strict):
@@ -81,13 +82,19 @@ class SplitSchema(Strict):
     )
 
 
+def _labels(prompt: StoredPrompt) -> dict[str, int]:
+    """With `latest`, and with `production` where it goes without saying."""
+    shown = {label: prompt.at(label) for label in (*prompt.labels, PRODUCTION, LATEST)}
+    return {label: version for label, version in sorted(shown.items()) if version is not None}
+
+
 class PromptSchema(Schema):
     """A prompt."""
 
     name = fields.String()
     newest = fields.Integer(metadata=_about("Its newest version; 0: what comes with Bifrost."))
     labels = fields.Function(
-        lambda prompt: shown_labels(prompt),
+        _labels,
         metadata=_about("Label -> version.", type="object", additionalProperties={"type": "integer"}),
     )
     split = fields.Function(
@@ -95,12 +102,6 @@ class PromptSchema(Schema):
         metadata=_about("Label -> weight, when it is shared out.", type=["object", "null"]),
     )
     updated_at = fields.AwareDateTime(allow_none=True)
-
-
-def shown_labels(prompt: StoredPrompt) -> dict[str, int]:
-    """With `latest`, and with `production` where it goes without saying."""
-    shown = {label: prompt.at(label) for label in (*prompt.labels, "production", LATEST)}
-    return {label: version for label, version in sorted(shown.items()) if version is not None}
 
 
 class PromptsSchema(Schema):

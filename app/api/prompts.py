@@ -75,8 +75,8 @@ def look(_nothing: dict[str, Any], name: str) -> object:
 def delete(_nothing: dict[str, Any], name: str) -> None:
     """Delete a prompt.
 
-    No new analysis finds it; those that use it still do. Made again, it goes on with the next version. Of `default`, only
-    what was stored goes: what comes with Bifrost is used again.
+    No new analysis finds it; those that use it still do. Made again, it goes on with the next version. Of `default`,
+    only what was stored goes: what comes with Bifrost is used again.
     """
     container().prompts.delete(caller().project_id, _name(name))
 

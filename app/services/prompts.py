@@ -134,7 +134,7 @@ class Prompts:
             stored = _held(tx, project_id, name)
             if label not in stored.labels:
                 raise PromptNotFound(f"The prompt {name} has no label {label} that could be taken away.")
-            if stored.split and label in stored.split.weights and not _without(stored, label).at(label):
+            if stored.split and label in stored.split.weights and _without(stored, label).at(label) is None:
                 raise PromptLabelInUse
             tx.prompts.label(project_id, name, label, None)
         log.info("prompt_label_removed", prompt=name, label=label)
