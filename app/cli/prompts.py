@@ -8,6 +8,7 @@ import click
 from app.cli import output
 from app.cli.connection import connect
 from app.cli.exits import Stop
+from app.cli.options import choice
 from app.cli.prompt_files import export, import_, read_text
 from app.client import NewVersion, Prompt, PromptVersion
 from app.domain.analyses import Language
@@ -61,7 +62,7 @@ def list_(*, as_json: bool) -> None:
 
 @prompts.command()
 @click.argument("wanted", metavar="NAME[@LABEL]")
-@click.option("--language", type=click.Choice(list(Language)), help="Print this text only [default: all of them].")
+@click.option("--language", type=choice(Language), help="Print this text only [default: all of them].")
 @_JSON
 def show(*, wanted: str, language: str | None, as_json: bool) -> None:
     """Show the text of a version, by its number or label.
