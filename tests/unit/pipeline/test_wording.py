@@ -45,8 +45,8 @@ def test_a_value_is_a_word_and_nothing_in_it_means_anything():
 
 @pytest.mark.parametrize(
     "text",
-    ["{{service}}", "{{service_name.__class__}}", "{{service_name!r}}", "{{service_name:>9}}", "{{ 1+1 }}", "{{", "{{}}",
-     "{{{{service_name}}}}", "{{__import__('os')}}", "{{service_name", "", " \n", "a\0", "\x1b[31m", "\ud800"],
+    ["{{service}}", "{{service_name.__class__}}", "{{service_name!r}}", "{{service_name:>9}}", "{{ 1+1 }}", "{{",
+     "{{}}", "{{{{service_name}}}}", "{{__import__('os')}}", "{{service_name", "", " \n", "a\0", "\x1b[31m", "\ud800"],
 )  # fmt: skip
 def test_what_is_no_text_with_fields_is_refused(text):
     assert problems(text) != []
