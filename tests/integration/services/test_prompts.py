@@ -40,22 +40,23 @@ def prompts(store) -> Prompts:
     return made
 
 
-@pytest.mark.parametrize(
-    ("prompt", "language", "begins", "tokens"),
-    [
-        ("triage", Language.EN, "Text 1 for api.\n\n", 100),
-        ("triage@candidate", Language.EN, "Text 2 for api.\n\n", 200),
-        ("triage@2", Language.KO, "api 2번.\n\n", 200),
-        (None, Language.EN, "You diagnose logs of running systems", 300),
-    ],
-)
-def test_the_provider_is_asked_with_the_version_that_was_chosen(
-    modeled, provider, prompts, prompt, language, begins, tokens
-):
-    found = modeled.answered(prompt=prompt, language=language, service_name="api")
+#: What is asked for; how the instructions begin, and how many tokens the answer may have.
+ASKED = {
+    "by its name": ({"prompt": "triage"}, "Text 1 for api.\n\n", 100),
+    "by a label": ({"prompt": "triage@candidate"}, "Text 2 for api.\n\n", 200),
+    "in Korean": ({"prompt": "triage@2", "language": Language.KO}, "api 2번.\n\n", 200),
+    "not at all": ({}, "You diagnose logs of running systems", 300),
+}
+
+
+@pytest.mark.parametrize("how", ASKED)
+@pytest.mark.usefixtures("prompts")
+def test_the_provider_is_asked_with_the_version_that_was_chosen(modeled, provider, how):
+    fields, begins, tokens = ASKED[how]
+    found = modeled.answered(service_name="api", **fields)
     [asked] = provider.prompts
     assert asked.system.startswith(begins)
-    assert asked.system.endswith(CONTRACT[language])
+    assert asked.system.endswith(CONTRACT[asked.language])
     assert asked.max_output_tokens == tokens
     assert (found.status, found.degraded) == (Status.COMPLETED, False)
     assert found.coverage.tokens_estimated == asked.tokens_estimated
