@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, post_load, validate
 
-from app.api.fields import Comment, PromptWord
+from app.api.fields import PromptWord
 from app.api.schemas import Strict
 from app.api.statistics_schemas import TallySchema
 from app.domain.analyses import Language
@@ -48,7 +48,7 @@ class DraftSchema(Strict):
             example={"en": "You diagnose logs of {{service_name}}."},
         ),
     )
-    description = Comment(load_default="", metadata=_about("What is new, for people.", maxLength=500))
+    description = fields.String(load_default="", metadata=_about("What is new, on one line.", maxLength=500))
     max_output_tokens = Whole(
         1, 1_000_000, allow_none=True, load_default=None, metadata=_about("Tokens the answer may have.")
     )

@@ -10,14 +10,11 @@ from app.cli.connection import connect
 from app.cli.exits import Stop
 from app.cli.options import choice
 from app.cli.prompt_files import export, import_, read_text
-from app.client import NewVersion, Prompt, PromptVersion
+from app.cli.prompt_tables import PROMPTS, TALLIES, VERSIONS, prompt_row, tally_row, version_row
+from app.client import NewVersion, PromptVersion
 from app.domain.analyses import Language
 from app.domain.stored_prompts import LATEST, PRODUCTION, PromptWish
-from app.pipeline.escaping import one_line
 
-_COLUMNS = ("NAME", "NEWEST", "LABELS", "SPLIT")
-_VERSIONS = ("VERSION", "LABELS", "LANGUAGES", "CREATED", "BY", "DESCRIPTION")
-_TALLIES = ("VERSION", "ENDED", "COMPLETED", "FAILED", "DEGRADED", "UP", "DOWN", "P50", "P95", "TOKENS", "USD")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's objects, one on each line.")
 _NAME = click.argument("name")
 
@@ -57,7 +54,7 @@ def list_(*, as_json: bool) -> None:
         for one in found:
             output.json_line(one.raw)
     else:
-        output.table(_COLUMNS, [_row(one) for one in found])
+        output.table(PROMPTS, [prompt_row(one) for one in found])
 
 
 @prompts.command()
@@ -102,7 +99,7 @@ def versions(*, name: str, as_json: bool) -> None:
             output.json_line(one.raw)
         return
     labels = remote.get(name).labels
-    output.table(_VERSIONS, [_version(one, labels) for one in found])
+    output.table(VERSIONS, [version_row(one, labels) for one in found])
 
 
 @prompts.command()
@@ -198,7 +195,7 @@ def stats(*, name: str, as_json: bool) -> None:
     if as_json:
         output.json_line(found)
     elif rows:
-        output.table(_TALLIES, [_tally(one) for one in rows])
+        output.table(TALLIES, [tally_row(one) for one in rows])
     else:
         output.note("No analysis that used it has ended yet.")
 
@@ -214,51 +211,10 @@ def delete(*, name: str) -> None:
     output.note(f"{name} is deleted.")
 
 
-def _row(prompt: Prompt) -> tuple[str, ...]:
-    return prompt.name, str(prompt.newest), _pairs(prompt.labels), _pairs(prompt.split or {})
-
-
-def _version(version: PromptVersion, labels: Mapping[str, int]) -> tuple[str, ...]:
-    return (
-        str(version.version),
-        ",".join(one for one, number in labels.items() if number == version.version),
-        ",".join(version.texts),
-        version.created_at.astimezone().strftime("%Y-%m-%d %H:%M") if version.created_at else "",
-        one_line(version.created_by),
-        one_line(version.description),
-    )
-
-
 def _texts(version: PromptVersion) -> None:
     for number, (language, text) in enumerate(version.texts.items()):
         output.note(f"{'' if number == 0 else chr(10)}── {version.name}@{version.version} {language} ──")
         output.result(text)
-
-
-def _tally(found: Mapping[str, object]) -> tuple[str, ...]:
-    tally, said = _child(found, "tally"), _child(found, "feedback")
-    seconds = _child(tally, "duration_seconds")
-    tokens = sum(value for name in ("prompt_tokens", "completion_tokens") if isinstance(value := tally.get(name), int))
-    counts = (tally.get("analyses"), tally.get("completed"), tally.get("failed"), tally.get("degraded"))
-    return (
-        str(found.get("version")),
-        *(str(count) for count in (*counts, said.get("up"), said.get("down"))),
-        *(
-            f"{value:.2f}" if isinstance(value, int | float) else ""
-            for value in (seconds.get("p50"), seconds.get("p95"))
-        ),
-        f"{tokens:,}",
-        f"{tally.get('cost_usd'):.4f}",
-    )
-
-
-def _child(value: Mapping[str, object], name: str) -> Mapping[str, object]:
-    found = value.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _pairs(numbers: Mapping[str, int]) -> str:
-    return " ".join(f"{name}={number}" for name, number in numbers.items())
 
 
 prompts.add_command(export)

@@ -188,6 +188,8 @@ class Prompts:
             wrong.append("It needs a text in one language at least.")
         if len(draft.description) > policy.max_description_chars:
             wrong.append(f"The description has more than {policy.max_description_chars} characters.")
+        if not draft.description.isprintable():
+            wrong.append("The description must be printable characters on one line.")
         if output is not None and not _LEAST_OUTPUT_TOKENS <= output <= policy.max_output_tokens:
             wrong.append(f"max_output_tokens must be {_LEAST_OUTPUT_TOKENS} to {policy.max_output_tokens}.")
         if wrong:

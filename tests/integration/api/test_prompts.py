@@ -89,6 +89,8 @@ def test_the_same_again_is_no_new_version(create):
         ({"texts": {}}, "one language at least"),
         ({"texts": {"en": "a\0b"}}, "U+0000"),
         ({"max_output_tokens": 4001}, "100 to 4000"),
+        ({"description": "x" * 501}, "more than 500"),
+        ({"description": "two\nlines"}, "on one line"),
         ({"labels": ["latest"]}, "moves by itself"),
     ],
 )

@@ -14,7 +14,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=
 
 @given(
     text=TEXTS,
-    description=st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=60),
+    description=st.text(max_size=60).filter(str.isprintable),
     version=st.one_of(st.none(), st.integers(1, 999)),
     tokens=st.one_of(st.none(), st.integers(100, 9999)),
 )
