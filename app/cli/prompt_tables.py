@@ -32,6 +32,7 @@ def tally_row(found: Mapping[str, object]) -> tuple[str, ...]:
     tally, said = _child(found, "tally"), _child(found, "feedback")
     seconds = _child(tally, "duration_seconds")
     tokens = sum(value for name in ("prompt_tokens", "completion_tokens") if isinstance(value := tally.get(name), int))
+    cost = tally.get("cost_usd")
     counts = (tally.get("analyses"), tally.get("completed"), tally.get("failed"), tally.get("degraded"))
     return (
         str(found.get("version")),
@@ -41,7 +42,7 @@ def tally_row(found: Mapping[str, object]) -> tuple[str, ...]:
             for value in (seconds.get("p50"), seconds.get("p95"))
         ),
         f"{tokens:,}",
-        f"{tally.get('cost_usd'):.4f}",
+        f"{cost:.4f}" if isinstance(cost, int | float) else "",
     )
 
 
