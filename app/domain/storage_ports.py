@@ -167,8 +167,11 @@ class DeadLetters(Protocol):
 class Claims(Protocol):
     """The work on analyses. Every write is a compare-and-set fenced by the epoch; the database's clock decides."""
 
-    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float) -> Claim | None:
-        """Take the right to work on it; None when it is not due, not there, or somebody else's."""
+    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float, alone: bool = False) -> Claim | None:
+        """Take the right to work on it; None when it is not due, not there, or somebody else's.
+
+        `alone`: nothing else runs in this process. Without it what may kill its process is not given out.
+        """
 
     def log_of(self, claim: Claim) -> str:
         """The log as submitted, cleaned."""

@@ -62,9 +62,9 @@ class Execution:
         """First stage: read the log. The rules need no model and answer at once."""
         self._run(analysis_id, Stage.PREPARE, owner, self._prepare)
 
-    def infer(self, analysis_id: int, *, owner: str) -> None:
-        """Second stage: ask the chain of providers."""
-        self._run(analysis_id, Stage.INFER, owner, self._infer)
+    def infer(self, analysis_id: int, *, owner: str, alone: bool = False) -> None:
+        """Second stage: ask the chain of providers. `alone`: nothing else runs in this process meanwhile."""
+        self._run(analysis_id, Stage.INFER, owner, self._infer, alone=alone)
 
     def warm_up(self) -> None:
         """Load what the first analysis would wait for: the pipeline's patterns and the rules' catalog."""
@@ -119,13 +119,19 @@ class Execution:
         return len(released)
 
     def _run(
-        self, analysis_id: int, stage: Stage, owner: str, work: Callable[[Claim, CallWatch], Conclusion | None]
+        self,
+        analysis_id: int,
+        stage: Stage,
+        owner: str,
+        work: Callable[[Claim, CallWatch], Conclusion | None],
+        *,
+        alone: bool = False,
     ) -> None:
         if self._watches.closed:
             self._decline(analysis_id)
             return
         with self._unit_of_work.single() as tx:
-            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease)
+            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease, alone=alone)
         if claim is None:
             # not due, not there, or somebody else's: the message came twice or too late, and that is fine
             log.debug("claim_refused", analysis_id=analysis_id, stage=stage)

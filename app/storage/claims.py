@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage, Status
+from app.domain.analyses import ALONE_QUEUE, Claim, Conclusion, Failure, Language, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
 from app.domain.storage_ports import Concluded, Heartbeat, Swept
@@ -20,6 +20,8 @@ _CLAIM = text("""
             rung_at = NULL, rings = 0
         WHERE id = :id AND stage = :stage AND status IN ('queued', 'retrying') AND run_at <= now()
             AND cancel_requested_at IS NULL AND leader_id IS NULL
+            -- a message of before it was a suspect may still come to somebody who has company
+            AND (queue <> :alone_queue OR :alone)
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
             service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
             extract(epoch FROM deadline_at - now()) AS seconds_left,
@@ -128,9 +130,19 @@ class PostgresClaims:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float) -> Claim | None:
-        """Take the right to work on it; None when it is not due, not there, or somebody else's."""
-        values = {"id": analysis_id, "stage": stage, "owner": owner, "lease": lease}
+    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float, alone: bool = False) -> Claim | None:
+        """Take the right to work on it; None when it is not due, not there, or somebody else's.
+
+        `alone`: nothing else runs in this process. Without it what may kill its process is not given out.
+        """
+        values = {
+            "id": analysis_id,
+            "stage": stage,
+            "owner": owner,
+            "lease": lease,
+            "alone": alone,
+            "alone_queue": ALONE_QUEUE,
+        }
         row = self._connection.execute(_CLAIM, values).first()
         if row is None:
             return None

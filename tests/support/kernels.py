@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from app.clock import SystemClock
-from app.domain.analyses import TERMINAL, Analysis
+from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis
 from app.domain.ports import Guard, Provider
 from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
@@ -42,7 +43,11 @@ class Kernel:
         with self.store.unit_of_work() as tx:
             queues = tx.dispatch.queues()
         for queue in queues:
-            run = self.execution.prepare if queue == "prepare" else self.execution.infer
+            run = (
+                self.execution.prepare
+                if queue == "prepare"
+                else partial(self.execution.infer, alone=queue == ALONE_QUEUE)
+            )
             for analysis_id in self.store.due(queue):
                 run(analysis_id, owner="test")
                 done += 1

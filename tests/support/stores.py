@@ -168,10 +168,16 @@ class Store:
         return self.get(analysis_id).status
 
     def claim(
-        self, analysis_id: int, *, stage: Stage = Stage.PREPARE, owner: str = "worker", lease: float = 60
+        self,
+        analysis_id: int,
+        *,
+        stage: Stage = Stage.PREPARE,
+        owner: str = "worker",
+        lease: float = 60,
+        alone: bool = True,
     ) -> Claim | None:
         with self.unit_of_work() as tx:
-            return tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=lease)
+            return tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=lease, alone=alone)
 
     def claimed(self, analysis_id: int, **options) -> Claim:
         claim = self.claim(analysis_id, **options)
