@@ -44,7 +44,7 @@ def recall(earlier: Earlier, prepared: PreparedLog, *, least: float) -> Grounded
 
 
 def _places(traces: Sequence[Trace | None], prepared: PreparedLog) -> Iterator[Line | None]:
-    """This log's line for each trace. Those that are traced alike get one after the other, as long as there are some."""
+    """This log's line for each trace. Those that are traced alike get one after the other, as far as there are."""
     templates: Mapping[str, Template] = {template_key(one): one for one in prepared.templates}
     given: dict[Trace, int] = defaultdict(int)
     for trace in traces:

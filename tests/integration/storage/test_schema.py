@@ -87,7 +87,7 @@ def test_a_failed_upgrade_leaves_nothing_behind_and_can_be_repeated(empty):
 
 def test_a_database_without_a_schema_says_what_to_do(empty):
     unit_of_work = PostgresUnitOfWork(empty.engine)
-    fingerprint = Fingerprint(log_hash="h", cache_key="c", request_hash="r")
+    fingerprint = Fingerprint(log_hash="h", cache_key="c", question_key="q", request_hash="r")
     with pytest.raises(MigrationsPending, match="db upgrade"), unit_of_work() as tx:
         tx.analyses.add(empty.submission(project_id=1), route=OLLAMA, fingerprint=fingerprint)
 
