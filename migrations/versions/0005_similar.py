@@ -8,17 +8,18 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Forward."""
-    # without a default to compute, this touches no row
+    # Without a default to compute, this touches no row. It is committed before the index is built, which may be
+    # interrupted: then all of it is done again.
     op.execute("""
         ALTER TABLE analysis_results
             -- whether an earlier answer may be given again: exact, similar, off
-            ADD COLUMN cache varchar(10) NOT NULL DEFAULT 'exact',
+            ADD COLUMN IF NOT EXISTS cache varchar(10) NOT NULL DEFAULT 'exact',
             -- as cache_key, without the log
-            ADD COLUMN question_key varchar(64),
+            ADD COLUMN IF NOT EXISTS question_key varchar(64),
             -- of the log's warnings and errors, as templates
-            ADD COLUMN likeness varchar(64),
+            ADD COLUMN IF NOT EXISTS likeness varchar(64),
             -- for each piece of evidence: the template of its line, and its words
-            ADD COLUMN evidence_traces jsonb
+            ADD COLUMN IF NOT EXISTS evidence_traces jsonb
     """)
     # the table may be large, and analyses go on being accepted meanwhile
     with op.get_context().autocommit_block():
