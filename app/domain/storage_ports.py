@@ -21,6 +21,7 @@ from app.domain.analyses import (
 from app.domain.announcements import Announcement, OutboxDepth
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.keys import ApiKey, NewKey
+from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
 from app.domain.record_ports import Bridges, DeadRecords, Events, Intake
 from app.domain.statistics import Counts
@@ -32,6 +33,8 @@ class Fingerprint:
 
     log_hash: str
     cache_key: str
+    #: As `cache_key`, without the log.
+    question_key: str
     #: The same idempotency key with another one is a conflict.
     request_hash: str
 
@@ -358,6 +361,10 @@ class Transaction(Protocol):
     @property
     def events(self) -> Events:
         """Events for Kafka."""
+
+    @property
+    def likenesses(self) -> Likenesses:
+        """Answers by the templates of their logs."""
 
     @property
     def bridges(self) -> Bridges:

@@ -22,9 +22,11 @@ from app.domain.errors import (
 from app.domain.logs import PreparedLog
 from app.domain.ports import Clock, Provider, StopRequest
 from app.domain.storage_ports import UnitOfWork
+from app.pipeline.likeness import likeness_of
 from app.pipeline.preparation import PreparationLimits, prepare
 from app.services.asking import Asked
 from app.services.guarding import Guarding
+from app.services.recalling import Recalling, RecallPolicy
 from app.services.routing import RULES, Routing, infer_queue
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from app.services.watching import CallWatch, Watches
@@ -43,6 +45,7 @@ class ExecutionPolicy:
     token_budget: int
     preparation: PreparationLimits
     retries: RetryPolicy
+    recall: RecallPolicy
 
 
 class Execution:
@@ -56,6 +59,7 @@ class Execution:
         self._asking = asking
         self._policy = policy
         self._settling = Settling(unit_of_work, retries=policy.retries, clock=clock)
+        self._recalling = Recalling(unit_of_work, policy.recall)
         self._watches = Watches(clock)
 
     def prepare(self, analysis_id: int, *, owner: str) -> None:
@@ -166,8 +170,10 @@ class Execution:
         if chain[0].name == RULES:
             missing = self._routing.missing(claim.source)
             asked = self._asking.ask(chain[0], claim, prepared, watch)
-            return _conclusion(claim, asked, error=Failure.of(missing) if missing else None)
+            return _conclusion(claim, asked, prepared, error=Failure.of(missing) if missing else None)
         watch.check()
+        if recalled := self._recalling.recall(claim, prepared):
+            return recalled
         self._settling.hand_on(claim, prepared, queue=infer_queue(chain[0].name))
         return None
 
@@ -196,7 +202,7 @@ class Execution:
                 failed.append(error)
                 failure = Failure.of(error)
                 continue
-            return _conclusion(claim, asked, error=failure)
+            return _conclusion(claim, asked, prepared, error=failure)
         # the rules come last and raise no ProviderError
         raise AssertionError("no provider answered")
 
@@ -254,7 +260,7 @@ class Execution:
             self._settling.conclude(claim, Conclusion(status=Status.FAILED, error=Failure.of(known)))
 
 
-def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclusion:
+def _conclusion(claim: Claim, asked: Asked, prepared: PreparedLog, *, error: Failure | None) -> Conclusion:
     """Completed. Degraded: a model was wanted, and the rules answered; `error` tells why."""
     return Conclusion(
         status=Status.COMPLETED,
@@ -266,4 +272,5 @@ def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclus
         coverage=asked.coverage,
         usage=asked.usage,
         error=error,
+        likeness=likeness_of(asked.diagnosis.evidence, prepared),
     )

@@ -14,6 +14,7 @@ from app.services.analyses import Analyses
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Patience
+from app.services.recalling import RecallPolicy
 from app.services.routing import Routing
 from app.services.settling import RetryPolicy
 from tests.support.stores import Store
@@ -99,6 +100,7 @@ def kernel(
                 token_budget=8000,
                 preparation=PreparationLimits(max_line_chars=1000, max_templates=2000),
                 retries=RETRIES,
+                recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
             ),
             clock=SystemClock(),
         ),

@@ -68,7 +68,9 @@ def fingerprint(log: str = "log", *, cache: str = "", request: str = "") -> Fing
     def sha(value: str) -> str:
         return hashlib.sha256(value.encode(errors="replace")).hexdigest()
 
-    return Fingerprint(log_hash=sha(log), cache_key=sha(log + cache), request_hash=sha(log + request))
+    return Fingerprint(
+        log_hash=sha(log), cache_key=sha(log + cache), question_key=sha(cache), request_hash=sha(log + request)
+    )
 
 
 def at_once(count: int, work: Callable[[int], object]) -> list:
