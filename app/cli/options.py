@@ -99,7 +99,12 @@ _SUBMIT_OPTIONS = (
     click.option("--model", metavar="NAME", help="Another model than the server's default."),
     click.option("--prompt", metavar="NAME[@LABEL]", help="A stored prompt; see `prompts list` [default: default]."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
-    click.option("--no-cache", is_flag=True, help="Ask anew, also when the same log was answered before."),
+    click.option(
+        "--cache",
+        type=choice(CacheMode),
+        help="Which earlier answer will do: one to the same log, also one to a log with the same warnings and errors "
+        "(`similar`), or none (`off`: ask anew) [default: exact].",
+    ),
     click.option(
         "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="Kept with the analysis; repeatable."
     ),
@@ -142,7 +147,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             tags=given["tags"],
             prompt=given["prompt"],
             language=given["language"],
-            cache=CacheMode.OFF.value if given["no_cache"] else None,
+            cache=given["cache"],
             metadata=given["metadata"],
             webhook_url=given["webhook"],
         ),

@@ -40,6 +40,7 @@ def prepare(
         first_error=draft.first_error,
         coverage=_coverage(draft, len(log.encode()), bytes_replaced),
         placeholders=draft.placeholders,
+        owners=draft.fitted.owners if draft.fitted else (),
     )
 
 

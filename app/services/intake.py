@@ -13,7 +13,7 @@ from app.domain.records import DeadRecord, Entered, Entry, Fate, Lane, Record, R
 from app.domain.storage_ports import Transaction, UnitOfWork
 from app.domain.stored_prompts import BUILT_IN, PromptWish, StoredPrompt
 from app.services.choosing import resolved
-from app.services.fingerprinting import cache_key_of, log_hash_of
+from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of
 from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
@@ -193,10 +193,12 @@ def _entry(request: Request, identity: str, prompt: tuple[StoredPrompt | None, P
     log_hash = log_hash_of(asked)
     if prompt is not None:
         asked = replace(asked, prompt_version=resolved(*prompt, asked, log_hash=log_hash))
+    question_key = question_key_of(asked, identity=identity)
     return Entry(
         submission=asked,
         log_hash=log_hash,
-        cache_key=cache_key_of(asked, log_hash=log_hash, identity=identity),
+        cache_key=cache_key_of(question_key, log_hash),
+        question_key=question_key,
         request_hash=request.request_hash,
     )
 

@@ -158,24 +158,24 @@ def test_what_the_rules_answered_says_nothing_of_the_prompt(prompts, store):
 
 def test_the_schema_goes_forward_and_backward_with_rows_in_it(empty_database_url):
     with Store(empty_database_url) as old:
-        schema.upgrade(old.url, "0003")
+        schema.upgrade(old.url, "0004")
         old.project = old.new_project("default")
         old.flood(3)
-        schema.upgrade(old.url, "0004")
+        schema.upgrade(old.url, "0005")
         kept = Prompts(old.unit_of_work, POLICY)
         create(kept, old)
         kept.label(old.project, "triage", "production", 1)
         Feedbacks(old.unit_of_work).rate(old.project, used(old), Rating.UP, None)
         refresh_all(old)
-        schema.downgrade(old.url, "0003")
+        schema.downgrade(old.url, "0004")
         assert old.ask("SELECT count(*) FROM analysis_results") == 4
-        schema.upgrade(old.url, "0004")
+        schema.upgrade(old.url, "0005")
         assert old.ask("SELECT count(*) FROM analysis_results WHERE prompt_name IS NULL") == 4
 
 
 def test_the_new_columns_rewrite_no_row(empty_database_url):
     with Store(empty_database_url) as old:
-        schema.upgrade(old.url, "0003")
-        before = old.ask("SELECT pg_relation_filenode('analysis_results')")
         schema.upgrade(old.url, "0004")
+        before = old.ask("SELECT pg_relation_filenode('analysis_results')")
+        schema.upgrade(old.url, "0005")
         assert old.ask("SELECT pg_relation_filenode('analysis_results')") == before
