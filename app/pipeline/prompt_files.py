@@ -61,11 +61,14 @@ def read(content: str) -> PromptFile:
         raise PromptInvalid("`name` must be a lower-case letter, then up to 49 of a-z, 0-9, _ and -.")
     if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 0):
         raise PromptInvalid("`version` must be a whole number; leave it out for a new version.")
+    description = front.get("description", "")
+    if not isinstance(description, str):
+        raise PromptInvalid("`description` must be text on one line.")
     return PromptFile(
         name=name,
         version=version,
         language=_language(front.get("language")),
-        description=str(front.get("description") or ""),
+        description=description,
         config=PromptConfig(max_output_tokens=_tokens(front.get("max_output_tokens"))),
         text=tidy(found["text"]),
     )

@@ -48,7 +48,8 @@ def test_editors_may_change_the_ends_of_lines():
     ["", "x", "---\n", "---\nname: a\n", "---\n- a\n---\nx", "---\nname: a\nlanguage: fr\n---\nx",
      "---\nname: A\nlanguage: en\n---\nx", "---\nname: a\nlanguage: en\nversion: true\n---\nx",
      "---\nname: a\nlanguage: en\nversion: -1\n---\nx", "---\nname: a\nlanguage: en\nmax_output_tokens: many\n---\nx",
-     "---\nname: a\nlanguage: en\nother: 1\n---\nx", "---\nname: !!python/object:os.system a\n---\nx",
+     "---\nname: a\nlanguage: en\nother: 1\n---\nx", "---\nname: a\nlanguage: en\ndescription: [a]\n---\nx",
+     "---\nname: !!python/object:os.system a\n---\nx",
      "---\nname: " + "a" * 5000 + "\n---\nx"],
 )  # fmt: skip
 def test_what_is_no_such_file_is_refused(content):
