@@ -46,6 +46,32 @@ class Template:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """A run of the log that gets a prompt of its own, for errors that the first prompt could not show by example."""
+
+    #: Lines of its first and its last error, 1-based.
+    first: int
+    last: int
+    #: Every line that is shown, ascending; and the templates shown, as indices into the prepared log's.
+    shown: tuple[Line, ...]
+    templates_shown: tuple[int, ...]
+    #: Tokens of rows and lines, estimated.
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Windows:
+    """What is asked beyond the first prompt."""
+
+    #: Most telling first. No two of them hold the same error.
+    parts: tuple[Window, ...]
+    #: How many the errors would have needed; more than there are parts when calls or tokens are bounded.
+    needed: int
+    #: Line shown here or in the first prompt -> its template; without lines beyond the most templates that are kept.
+    owners: Mapping[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedLog:
     """What a provider is given to read. Only redacted text."""
 
@@ -61,3 +87,7 @@ class PreparedLog:
     coverage: Coverage
     #: Placeholder -> original value, of reversible kinds only (e-mail, host): put back into the answer.
     placeholders: Mapping[str, str] = field(default_factory=dict)
+    #: None when one prompt is enough, or when there shall be no more.
+    windows: Windows | None = None
+    #: Lines that a prompt says before it shows this log: which part of a larger one it is, what was found in others.
+    preface: tuple[str, ...] = ()
