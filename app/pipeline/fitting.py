@@ -15,6 +15,8 @@ BEFORE, AFTER, END = 10, 3, 10
 NEAR = 2
 #: Share of the room that patterns may take before any template is shown by an example.
 _PATTERNS = 0.6
+#: Share of the room that the lines before the first error may take before any other error is shown.
+_BEGINNING = 0.15
 #: Words that begin the lines worth showing inside of a long record.
 _TELLING = ("Caused by", "Suppressed", "Traceback", "During handling", "The above exception", "goroutine")
 
@@ -67,7 +69,7 @@ class _Page:
 
 
 def fit(templates: Sequence[Template], source: Source, *, room: int, chars: int, first_error: int | None) -> Fitted:
-    """Fill `room` tokens: errors, what preceded the first, the end of the log, warnings, then the rest.
+    """Fill `room` tokens: the first error and what preceded it, errors, the end of the log, warnings, then the rest.
 
     `templates` come most telling first; `chars` of a pattern stand for a template that no line is shown of.
     """
@@ -75,11 +77,13 @@ def fit(templates: Sequence[Template], source: Source, *, room: int, chars: int,
     loud = [index for index, template in enumerate(templates) if template.level >= Level.ERROR]
     warnings = [index for index, template in enumerate(templates) if template.level == Level.WARNING]
     rest = [index for index, template in enumerate(templates) if template.level < Level.WARNING]
+    if first_error is not None:
+        _begin(page, templates, source, first_error, chars=chars)
     _patterns(page, templates, loud, chars)
     for index in loud:
         _exemplify(page, templates, index, chars)
     if first_error is not None:
-        _each(page, source, range(first_error - 1, max(first_error - 1 - BEFORE, 0), -1), share=0.3)
+        _each(page, source, _before(first_error, BEFORE), share=0.3)
         _each(page, source, range(first_error + 1, min(first_error + AFTER, source.total) + 1), share=0.1)
     _each(page, source, range(source.total, max(source.total - END, 0), -1), share=0.5)
     for index in warnings:
@@ -105,9 +109,7 @@ def fit_window(
     for index in loud:
         _exemplify(page, templates, index, chars)
     for index in loud:
-        first = templates[index].first
-        reach = BEFORE if index == loud[0] else NEAR
-        _each(page, source, range(first - 1, max(first - 1 - reach, 0), -1), share=0.3)
+        _each(page, source, _before(templates[index].first, BEFORE if index == loud[0] else NEAR), share=0.3)
     for index in others:
         _exemplify(page, templates, index, chars)
     return _fitted(page, templates, source, room=room)
@@ -143,6 +145,21 @@ def excerpt(record: Sequence[Line]) -> list[Line]:
             wanted |= dict.fromkeys((index, min(index + 1, len(spoken) - 1)))
     chosen = sorted(list(wanted)[:RECORD_LINES])
     return [spoken[index] for index in chosen]
+
+
+def _begin(page: _Page, templates: Sequence[Template], source: Source, first_error: int, *, chars: int) -> None:
+    """However many errors there are: the first one, and before it as many lines as may always take room."""
+    index = source.template_of(first_error)
+    if index is not None:
+        _exemplify(page, templates, index, chars)
+    else:
+        page.add((source.line(first_error),))
+    _each(page, source, _before(first_error, BEFORE), share=_BEGINNING)
+
+
+def _before(number: int, lines: int) -> range:
+    """The lines before this one, nearest first."""
+    return range(number - 1, max(number - 1 - lines, 0), -1)
 
 
 def _patterns(page: _Page, templates: Sequence[Template], indices: Sequence[int], chars: int) -> None:
