@@ -80,6 +80,7 @@ def test_every_window_is_asked_and_one_diagnosis_is_made_of_all():
     assert all(prompt.tokens_estimated <= 8000 for prompt in provider.prompts)
     assert (asked.coverage.windows, asked.coverage.windows_asked) == (windows.needed, len(windows.parts))
     assert asked.usage.prompt_tokens == 100 * len(provider.prompts), "all calls are paid for"
+    assert f"{len(windows.parts)} of {windows.needed} windows read" in asked.response
     cited = {evidence.line for evidence in asked.diagnosis.evidence}
     assert cited <= set(shown_in(provider.prompts[-1].messages[0].content))
     lines = LOG.splitlines()
