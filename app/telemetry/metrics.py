@@ -12,7 +12,7 @@ from app.domain.announcements import OutboxDepth
 from app.domain.guards import Load
 from app.domain.records import BridgeState
 from app.domain.storage_ports import QueueDepth, Swept
-from app.telemetry.records import BridgeMetrics
+from app.telemetry.records import BridgeMetrics, make_metrics
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -39,10 +39,16 @@ class _Metrics:
 def share_metrics(directory: Path | None) -> None:
     """Let all processes of this machine that name the same directory be seen by one scrape; None: this one alone.
 
-    prometheus_client decides at its import, so this comes before it; a `RuntimeError` says when it came too late.
+    A process begins with it, before its threads: two that make the metrics at the same time make them twice, which
+    prometheus_client refuses. It decides at its import, too; a `RuntimeError` says when this came too late.
     """
-    if directory is None:
-        return
+    if directory is not None:
+        _share(directory)
+    _metrics()
+    make_metrics()
+
+
+def _share(directory: Path) -> None:
     values = sys.modules.get("prometheus_client.values")
     if values is not None and not values.ValueClass._multiprocess:  # noqa: SLF001 - the only place that tells
         raise RuntimeError("prometheus_client was imported before share_metrics")
