@@ -41,7 +41,6 @@ def window_log(prepared: PreparedLog, window: Window, *, language: str) -> Prepa
         templates_shown=tuple(range(len(window.templates_shown))),
         shown=window.shown,
         first_error=window.first,
-        coverage=replace(prepared.coverage, lines_sent=len(window.shown)),
         placeholders={},
         windows=None,
         preface=(preface,),
