@@ -24,8 +24,9 @@ class Reading:
     cited: int = 0
     dropped: int = 0
     usage: Usage = field(default_factory=Usage)
-    #: Model calls it took.
+    #: Model calls and seconds it took.
     calls: int = 1
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

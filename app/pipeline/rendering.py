@@ -179,7 +179,12 @@ def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
         ("replaced", coverage.bytes_replaced, {}),
         ("dropped", coverage.evidence_dropped, {"cited": _number(coverage.evidence_cited)}),
         ("windows", coverage.windows, {"asked": _number(coverage.windows_asked)}),
-        ("tokens", coverage.tokens_estimated, {"budget": _number(coverage.token_budget)}),
+        # of several prompts, the last one's say nothing
+        (
+            "tokens",
+            0 if coverage.windows_asked else coverage.tokens_estimated,
+            {"budget": _number(coverage.token_budget)},
+        ),
     ]
     lines = _counted(labels, "lines", coverage.lines_total).format(total=_number(coverage.lines_total))
     one_of = {"counted": coverage.templates_sent}

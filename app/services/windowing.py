@@ -91,11 +91,13 @@ class _Reader:
         self._watch = watch
         self._course = course
         self._clock = clock
-        self._slowest = 0.0
+        #: Seconds that the last prompt took, and the slowest.
+        self._took = self._slowest = 0.0
         self._shortfall: ProviderError | None = None
 
     def read(self, progress: Progress, limits: WindowLimits) -> Asked:
         """All of it."""
+        self._slowest = max((reading.seconds for reading in progress.readings), default=0.0)
         if not progress.readings:
             asked, progress = self._first(progress)
             if progress.prepared.windows is None:
@@ -158,14 +160,17 @@ class _Reader:
                 model=self._claim.model or self._provider.model,
                 diagnosis=None,
                 calls=self._provider.calls - before,
+                seconds=self._took,
             )
         return self._reading(place, asked, before)
 
     def _ask(self, prepared: PreparedLog, *, smaller: Callable[[], PreparedLog] | None = None) -> Asked:
         began = self._clock.monotonic()
-        asked = self._guarding.ask(self._provider, self._claim, prepared, self._watch, smaller=smaller)
-        self._slowest = max(self._slowest, self._clock.monotonic() - began)
-        return asked
+        try:
+            return self._guarding.ask(self._provider, self._claim, prepared, self._watch, smaller=smaller)
+        finally:
+            self._took = self._clock.monotonic() - began
+            self._slowest = max(self._slowest, self._took)
 
     def _has_room(self, progress: Progress, limits: WindowLimits) -> bool:
         """For a window and the last prompt, in calls and in tokens."""
@@ -173,17 +178,17 @@ class _Reader:
         tokens = progress.usage.prompt_tokens + progress.usage.completion_tokens
         return calls <= limits.max_calls and tokens + 2 * progress.prepared.coverage.token_budget <= limits.max_tokens
 
-    def _has_time(self, calls: int) -> bool:
+    def _has_time(self, calls: int, *, after: float = 0.0) -> bool:
         """Before the deadline, for calls as slow as any so far. An answer in time is better than a fuller one."""
         left = self._watch.seconds_left()
-        return left is None or left > calls * self._slowest * _SLOWER
+        return left is None or left > after + calls * self._slowest * _SLOWER
 
     def _fall_short(self, error: ProviderError) -> None:
         """A call after the first one failed: another attempt goes on from here, if there is to be one."""
         telemetry.count_error(error.code, where=self._provider.name)
         log.warning("window_failed", provider=self._provider.name, code=error.code, detail=error.detail)
         back = None if isinstance(error, _OF_ONE_ANSWER) else self._course.again(error)
-        if back is not None:
+        if back is not None and self._has_time(1, after=back.delay):
             raise back from error
         self._shortfall = error
 
@@ -217,6 +222,7 @@ class _Reader:
             dropped=asked.coverage.evidence_dropped,
             usage=asked.usage,
             calls=self._provider.calls - before,
+            seconds=self._took,
         )
 
 

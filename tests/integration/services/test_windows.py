@@ -14,6 +14,7 @@ from app.pipeline.windows import WindowLimits
 from tests.support.guards import guard
 from tests.support.kernels import Kernel, kernel
 from tests.support.many_errors import many_errors, quoting
+from tests.support.stacks import assert_adds_up
 from tests.support.stores import PREPARED, at_once
 from tests.support.tiny_providers import Fuse, Hanging, scripted
 
@@ -57,6 +58,8 @@ def test_an_attempt_that_fails_midway_is_gone_on_with_by_the_next_one(store, err
     found = running.answered(log=LOG)
     assert (found.provider, found.coverage.windows_asked, found.usage.prompt_tokens) == ("ollama", 3, 500)
     assert len(provider.prompts) == 6
+    assert_adds_up(found.coverage)
+    assert found.coverage.lines_total == len(LOG.splitlines())
     assert [outcome for stage, _, outcome in running.attempts() if stage == "infer"] == ["gave_back", "completed"]
 
 

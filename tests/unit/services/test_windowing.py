@@ -81,6 +81,7 @@ def test_every_window_is_asked_and_one_diagnosis_is_made_of_all():
     assert (asked.coverage.windows, asked.coverage.windows_asked) == (windows.needed, len(windows.parts))
     assert asked.usage.prompt_tokens == 100 * len(provider.prompts), "all calls are paid for"
     assert f"{len(windows.parts)} of {windows.needed} windows read" in asked.response
+    assert " of 8,000 tokens" not in asked.response
     cited = {evidence.line for evidence in asked.diagnosis.evidence}
     assert cited <= set(shown_in(provider.prompts[-1].messages[0].content))
     lines = LOG.splitlines()
@@ -234,6 +235,39 @@ def test_no_call_is_begun_that_would_miss_the_deadline(seconds, calls):
     asked = Attempt(clock=clock, limits=limits).ask(provider, seconds=seconds)
     assert len(provider.prompts) == calls
     assert asked.coverage.windows_asked == max(calls - 2, 0)
+
+
+@pytest.mark.parametrize(("delay", "waits"), [(5, True), (30, False)])
+def test_an_answer_in_hand_is_not_given_up_for_a_wait_beyond_the_deadline(delay, waits):
+    clock = HandClock()
+
+    def slow(prompt, _watch) -> str:
+        clock.sleep(10)
+        return quotes(prompt, _watch)
+
+    attempt = Attempt(clock=clock, again=GiveBack(ProviderThrottled(), delay=delay, counted=False))
+    provider = scripted(slow, ProviderThrottled())
+    if waits:
+        with pytest.raises(GiveBack):
+            attempt.ask(provider, seconds=50)
+    else:
+        assert attempt.ask(provider, seconds=50).shortfall.code == "provider_throttled"
+
+
+def test_the_next_attempt_knows_how_slow_the_calls_were():
+    clock = HandClock()
+
+    def slow(prompt, _watch) -> str:
+        clock.sleep(10)
+        return quotes(prompt, _watch)
+
+    attempt = Attempt(clock=clock, again=GiveBack(ProviderThrottled(), delay=1, counted=False))
+    provider = scripted(slow, slow, ProviderThrottled(), slow)
+    with pytest.raises(GiveBack):
+        attempt.ask(provider)
+    asked = attempt.ask(provider, seconds=20)
+    assert len(provider.prompts) == 4, "the last call, and no further window"
+    assert asked.coverage.windows_asked == 1
 
 
 def test_a_prompt_too_long_has_windows_of_its_smaller_size():
