@@ -67,6 +67,8 @@ class Windows:
     parts: tuple[Window, ...]
     #: How many the errors would have needed; more than there are parts when calls or tokens are bounded.
     needed: int
+    #: Tokens of a prompt that its instructions leave.
+    room: int
     #: Line shown here or in the first prompt -> its template; without lines beyond the most templates that are kept.
     owners: Mapping[int, int]
 

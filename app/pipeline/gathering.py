@@ -5,12 +5,11 @@ from dataclasses import replace
 
 from app.domain.analyses import Language
 from app.domain.diagnoses import Coverage, Diagnosis, LeftOut
-from app.domain.logs import Line, PreparedLog, Window, Windows
+from app.domain.logs import Line, PreparedLog, Window
 from app.domain.readings import FIRST, Progress, Reading
 from app.pipeline import layout, lines
 from app.pipeline.escaping import one_line
 from app.pipeline.fitting import tally
-from app.pipeline.prompting import overhead
 from app.pipeline.tokens import estimate
 from app.pipeline.windows import FINDINGS
 
@@ -50,8 +49,8 @@ def window_log(prepared: PreparedLog, window: Window, *, language: str) -> Prepa
 def gathered_log(progress: Progress, *, language: str) -> PreparedLog:
     """What was found and the lines that prove it, within the token budget of `progress.prepared`."""
     prepared, readings = progress.prepared, progress.useful
-    coverage = covered(progress)
-    room = max(coverage.token_budget - overhead(coverage.token_budget), 0)
+    assert prepared.windows is not None
+    room = prepared.windows.room
     preface = _preface(readings, room=int(room * FINDINGS), language=language)
     room -= sum(estimate(line + "\n") for line in preface)
     shown, templates = _proof(prepared, readings, room=room)
@@ -59,7 +58,7 @@ def gathered_log(progress: Progress, *, language: str) -> PreparedLog:
         prepared,
         shown=tuple(sorted(shown, key=lambda line: line.number)),
         templates_shown=tuple(sorted(templates)),
-        coverage=coverage,
+        coverage=covered(progress),
         windows=None,
         preface=preface,
     )
@@ -167,11 +166,11 @@ def _in_turns(prepared: PreparedLog, readings: Sequence[Reading]) -> Iterable[in
 
 
 def _every_line(prepared: PreparedLog) -> Iterable[Line]:
-    windows = prepared.windows or Windows(parts=(), needed=0, owners={})
+    parts = prepared.windows.parts if prepared.windows else ()
     for template in prepared.templates:
         for record in template.exemplars:
             yield from record
-    for part in (prepared.shown, *(window.shown for window in windows.parts)):
+    for part in (prepared.shown, *(window.shown for window in parts)):
         yield from part
 
 

@@ -40,25 +40,26 @@ def divide(
     most = min(most, int(room * FINDINGS - QUESTION) // FINDING - 1)
     if most < 1:
         return None
-    room -= PREFACE
-    costs = _costs(templates, unshown(templates, first.shown), room=int(room * _ERRORS))
-    runs = needed = _runs(templates, costs, room=int(room * _ERRORS))
+    for_errors = int((room - PREFACE) * _ERRORS)
+    costs = _costs(templates, unshown(templates, first.shown), room=for_errors)
+    runs = needed = _runs(templates, costs, room=for_errors)
     telling = sorted(costs)
     while len(runs) > most:
         # as many as would fill them, if all cost the same; at least one less
         telling = telling[: min(len(telling) - 1, max(len(telling) * most // len(runs), 1))]
-        runs = _runs(templates, {index: costs[index] for index in telling}, room=int(room * _ERRORS))
+        runs = _runs(templates, {index: costs[index] for index in telling}, room=for_errors)
     if not runs:
         return None
     quiet = _quiet(templates, first)
     parts = [
-        _window(templates, source, run, others=_within(templates, quiet, bounds), room=(room, chars))
+        _window(templates, source, run, others=_within(templates, quiet, bounds), room=(room - PREFACE, chars))
         for run, bounds in zip(runs, _bounds(templates, runs, source.total), strict=True)
     ]
     shown = [line.number for lines in (first.shown, *(part.shown for part in parts)) for line in lines]
     return Windows(
         parts=tuple(part for _, part in sorted(zip(map(min, runs), parts, strict=True), key=lambda pair: pair[0])),
         needed=len(needed),
+        room=room,
         owners=_owners(source, shown),
     )
 
