@@ -152,6 +152,7 @@ def _coverage(found: _Reader | None) -> Coverage | None:
         evidence_dropped=found.integer("evidence_dropped", 0),
         windows=found.integer("windows", 0),
         windows_asked=found.integer("windows_asked", 0),
+        similar_to=None if found.raw.get("similar_to") is None else found.integer("similar_to"),
     )
 
 

@@ -91,6 +91,8 @@ class Coverage:
     #: Prompts beyond the first one that errors needed to be shown by example, and how many of them a model answered.
     windows: int = 0
     windows_asked: int = 0
+    #: The analysis whose answer was taken over, since its log has the same warnings and errors. Nobody was asked then.
+    similar_to: int | None = None
 
     @property
     def lines_left_out(self) -> int:

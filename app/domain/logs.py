@@ -1,6 +1,6 @@
 """A log after preparation: records, templates, and the lines chosen to be shown. All text here is redacted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -55,8 +55,15 @@ class Window:
     #: Every line that is shown, ascending; and the templates shown, as indices into the prepared log's.
     shown: tuple[Line, ...]
     templates_shown: tuple[int, ...]
+    #: For each line of `shown`: its template, as such an index; None when that one was not kept.
+    owners: tuple[int | None, ...]
     #: Tokens of rows and lines, estimated.
     tokens: int
+
+    @property
+    def placed(self) -> Iterator[tuple[Line, int | None]]:
+        """Each line that is shown, with its template."""
+        return zip(self.shown, self.owners, strict=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +76,6 @@ class Windows:
     needed: int
     #: Tokens of a prompt that its instructions leave.
     room: int
-    #: Line shown here or in the first prompt -> its template; without lines beyond the most templates that are kept.
-    owners: Mapping[int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,3 +98,12 @@ class PreparedLog:
     windows: Windows | None = None
     #: Lines that a prompt says before it shows this log: which part of a larger one it is, what was found in others.
     preface: tuple[str, ...] = ()
+    #: For each line of `shown`: its template, as an index into `templates`; None when that one was not kept.
+    owners: tuple[int | None, ...] = ()
+
+    @property
+    def placed(self) -> Iterator[tuple[Line, int | None]]:
+        """Each line that the first prompt or a window shows, with its template; one that both show, twice."""
+        yield from zip(self.shown, self.owners, strict=False)  # a preparation of before has no owners
+        for part in self.windows.parts if self.windows else ():
+            yield from part.placed

@@ -42,6 +42,8 @@ class Fitted:
     tokens: int
     lines_counted: int
     left_out: tuple[LeftOut, ...]
+    #: Template of each line shown; None when it is beyond the most that are kept.
+    owners: tuple[int | None, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -192,11 +194,13 @@ def _each(page: _Page, source: Source, numbers: Iterable[int], *, share: float) 
 
 def _fitted(page: _Page, templates: Sequence[Template], source: Source, *, room: int) -> Fitted:
     shown = tuple(page.lines[number] for number in sorted(page.lines))
-    counted, unshown = tally(templates, page.rows, [source.template_of(line.number) for line in shown])
+    owners = tuple(source.template_of(line.number) for line in shown)
+    counted, unshown = tally(templates, page.rows, owners)
     return Fitted(
         shown=shown,
         templates_shown=tuple(sorted(page.rows)),
         tokens=room - page.room,
         lines_counted=counted,
         left_out=(LeftOut(reason="token_budget", lines=unshown),) if unshown else (),
+        owners=owners,
     )

@@ -1,6 +1,6 @@
 """The prompts of a log with windows: one for each window, and the last one, that makes a single diagnosis of all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.analyses import Language
@@ -34,11 +34,13 @@ _SUMMARY_CHARS, _CAUSE_CHARS, _LEAST_CHARS = 500, 1_000, 40
 def window_log(prepared: PreparedLog, window: Window, *, language: str) -> PreparedLog:
     """A window as a log of its own: nothing but what is shown in it can be quoted from it."""
     preface = _said(_OF_A_WINDOW, language).format(first=window.first, last=window.last)
+    places = {index: place for place, index in enumerate(window.templates_shown)}
     return replace(
         prepared,
         templates=tuple(prepared.templates[index] for index in window.templates_shown),
         templates_shown=tuple(range(len(window.templates_shown))),
         shown=window.shown,
+        owners=tuple(None if owner is None else places.get(owner) for owner in window.owners),
         first_error=window.first,
         placeholders={},
         windows=None,
@@ -53,11 +55,13 @@ def gathered_log(progress: Progress, *, language: str) -> PreparedLog:
     room = prepared.windows.room
     preface = _preface(readings, room=int(room * FINDINGS), language=language)
     room -= sum(estimate(line + "\n") for line in preface)
-    shown, templates = _proof(prepared, readings, room=room)
+    proof = _proof(prepared, readings, room=room)
+    shown = tuple(sorted(proof, key=lambda line: line.number))
     return replace(
         prepared,
-        shown=tuple(sorted(shown, key=lambda line: line.number)),
-        templates_shown=tuple(sorted(templates)),
+        shown=shown,
+        owners=tuple(proof[line] for line in shown),
+        templates_shown=tuple(sorted({owner for owner in proof.values() if owner is not None})),
         coverage=covered(progress),
         windows=None,
         preface=preface,
@@ -70,16 +74,17 @@ def covered(progress: Progress) -> Coverage:
     if windows is None:
         return prepared.coverage
     asked = [windows.parts[reading.place - 1] for reading in progress.useful if reading.place != FIRST]
-    shown = {line.number: line for part in (prepared.shown, *(window.shown for window in asked)) for line in part}
+    answered = replace(prepared, windows=replace(windows, parts=tuple(asked)))
+    shown = dict(answered.placed)
     rows = set(prepared.templates_shown).union(*(window.templates_shown for window in asked))
-    counted, unshown = tally(prepared.templates, rows, [windows.owners.get(number) for number in shown])
+    counted, unshown = tally(prepared.templates, rows, list(shown.values()))
     coverage = prepared.coverage
     beyond = coverage.lines_total - coverage.lines_blank - len(shown) - counted - unshown
     left_out = (LeftOut(reason="token_budget", lines=unshown), LeftOut(reason="template_limit", lines=beyond))
     return replace(
         coverage,
         lines_sent=len(shown),
-        lines_cut=sum(bool(lines.MARKER.search(line.text)) for line in shown.values()),
+        lines_cut=sum(bool(lines.MARKER.search(line.text)) for line in shown),
         lines_counted=counted,
         left_out=tuple(part for part in left_out if part.lines),
         templates_sent=len(rows),
@@ -135,25 +140,21 @@ def _short(text: str, chars: int) -> str:
     return text if len(text) <= chars else f"{text[: chars - 1]}…"
 
 
-def _proof(prepared: PreparedLog, readings: Sequence[Reading], *, room: int) -> tuple[list[Line], set[int]]:
-    """The lines that findings cite, each one's first before any second one, and the templates they belong to."""
-    known = {line.number: line for line in _every_line(prepared)}
-    owners = prepared.windows.owners if prepared.windows else {}
-    shown: list[Line] = []
-    templates: set[int] = set()
+def _proof(prepared: PreparedLog, readings: Sequence[Reading], *, room: int) -> dict[Line, int | None]:
+    """The lines that findings cite, each one's first before any second one, with the templates they belong to."""
+    known = dict(_every_line(prepared))
+    proof: dict[Line, int | None] = {}
     for number in _in_turns(prepared, readings):
-        line, owner = known.get(number), owners.get(number)
-        if line is None:
+        if number not in known:
             continue
+        line, owner = known[number]
         cost = layout.line_cost(line)
-        if owner is not None and owner not in templates:
+        if owner is not None and owner not in proof.values():
             cost += layout.row_cost(prepared.templates[owner], chars=layout.PATTERN_CHARS)
-        if cost > room:
-            continue
-        room -= cost
-        shown.append(line)
-        templates |= {owner} if owner is not None else set()
-    return shown, templates
+        if cost <= room:
+            room -= cost
+            proof[line] = owner
+    return proof
 
 
 def _in_turns(prepared: PreparedLog, readings: Sequence[Reading]) -> Iterable[int]:
@@ -165,13 +166,11 @@ def _in_turns(prepared: PreparedLog, readings: Sequence[Reading]) -> Iterable[in
     return dict.fromkeys((*first, *turns))
 
 
-def _every_line(prepared: PreparedLog) -> Iterable[Line]:
-    parts = prepared.windows.parts if prepared.windows else ()
-    for template in prepared.templates:
-        for record in template.exemplars:
-            yield from record
-    for part in (prepared.shown, *(window.shown for window in parts)):
-        yield from part
+def _every_line(prepared: PreparedLog) -> Iterator[tuple[int, tuple[Line, int | None]]]:
+    """Number -> line and its template, of all that was shown or kept; as it was shown, where it was."""
+    for index, template in enumerate(prepared.templates):
+        yield from ((line.number, (line, index)) for record in template.exemplars for line in record)
+    yield from ((line.number, (line, owner)) for line, owner in prepared.placed)
 
 
 def _said(texts: Mapping[str, str], language: str) -> str:

@@ -42,6 +42,7 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         coverage=_coverage(draft, len(log.encode()), bytes_replaced),
         placeholders=draft.placeholders,
         windows=draft.windows,
+        owners=draft.fitted.owners if draft.fitted else (),
     )
 
 

@@ -55,12 +55,10 @@ def divide(
         _window(templates, source, run, others=_within(templates, quiet, bounds), room=(room - PREFACE, chars))
         for run, bounds in zip(runs, _bounds(templates, runs, source.total), strict=True)
     ]
-    shown = [line.number for lines in (first.shown, *(part.shown for part in parts)) for line in lines]
     return Windows(
         parts=tuple(part for _, part in sorted(zip(map(min, runs), parts, strict=True), key=lambda pair: pair[0])),
         needed=len(needed),
         room=room,
-        owners=_owners(source, shown),
     )
 
 
@@ -118,10 +116,6 @@ def _window(
         last=templates[run[-1]].first,
         shown=fitted.shown,
         templates_shown=fitted.templates_shown,
+        owners=fitted.owners,
         tokens=fitted.tokens,
     )
-
-
-def _owners(source: Source, numbers: Iterable[int]) -> dict[int, int]:
-    owners = ((number, source.template_of(number)) for number in numbers)
-    return {number: owner for number, owner in owners if owner is not None}

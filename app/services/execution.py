@@ -23,10 +23,12 @@ from app.domain.logs import PreparedLog
 from app.domain.ports import Clock, StopRequest
 from app.domain.readings import Progress
 from app.domain.storage_ports import UnitOfWork
+from app.pipeline.likeness import likeness_of
 from app.pipeline.preparation import PreparationLimits, prepare
 from app.pipeline.windows import WindowLimits
 from app.services.asking import Asked
 from app.services.guarding import Guarding
+from app.services.recalling import Recalling, RecallPolicy
 from app.services.routing import RULES, Routing, infer_queue
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from app.services.watching import CallWatch, Watches
@@ -46,6 +48,7 @@ class ExecutionPolicy:
     token_budget: int
     preparation: PreparationLimits
     retries: RetryPolicy
+    recall: RecallPolicy
 
 
 class Execution:
@@ -60,15 +63,16 @@ class Execution:
         self._policy = policy
         self._settling = Settling(unit_of_work, retries=policy.retries, clock=clock)
         self._windowing = Windowing(asking, limits=policy.preparation.windows, clock=clock)
+        self._recalling = Recalling(unit_of_work, policy.recall)
         self._watches = Watches(clock)
 
     def prepare(self, analysis_id: int, *, owner: str) -> None:
         """First stage: read the log. The rules need no model and answer at once."""
         self._run(analysis_id, Stage.PREPARE, owner, self._prepare)
 
-    def infer(self, analysis_id: int, *, owner: str) -> None:
-        """Second stage: ask the chain of providers."""
-        self._run(analysis_id, Stage.INFER, owner, self._infer)
+    def infer(self, analysis_id: int, *, owner: str, alone: bool = False) -> None:
+        """Second stage: ask the chain of providers. `alone`: nothing else runs in this process meanwhile."""
+        self._run(analysis_id, Stage.INFER, owner, self._infer, alone=alone)
 
     def warm_up(self) -> None:
         """Load what the first analysis would wait for: the pipeline's patterns and the rules' catalog."""
@@ -123,13 +127,19 @@ class Execution:
         return len(released)
 
     def _run(
-        self, analysis_id: int, stage: Stage, owner: str, work: Callable[[Claim, CallWatch], Conclusion | None]
+        self,
+        analysis_id: int,
+        stage: Stage,
+        owner: str,
+        work: Callable[[Claim, CallWatch], Conclusion | None],
+        *,
+        alone: bool = False,
     ) -> None:
         if self._watches.closed:
             self._decline(analysis_id)
             return
         with self._unit_of_work.single() as tx:
-            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease)
+            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease, alone=alone)
         if claim is None:
             # not due, not there, or somebody else's: the message came twice or too late, and that is fine
             log.debug("claim_refused", analysis_id=analysis_id, stage=stage)
@@ -166,8 +176,10 @@ class Execution:
         if by_rules:
             missing = self._routing.missing(claim.source)
             asked = self._asking.ask(chain[0], claim, prepared, watch)
-            return _conclusion(claim, asked, error=Failure.of(missing) if missing else None)
+            return _conclusion(claim, asked, prepared, error=Failure.of(missing) if missing else None)
         watch.check()
+        if recalled := self._recalling.recall(claim, prepared):
+            return recalled
         self._settling.hand_on(claim, prepared, queue=infer_queue(chain[0].name))
         return None
 
@@ -198,7 +210,7 @@ class Execution:
                 failed.append(error)
                 failure = Failure.of(error)
                 continue
-            return _conclusion(claim, asked, error=asked.shortfall or failure)
+            return _conclusion(claim, asked, progress.prepared, error=asked.shortfall or failure)
         # the rules come last and raise no ProviderError
         raise AssertionError("no provider answered")
 
@@ -266,7 +278,7 @@ class Execution:
             self._settling.conclude(claim, Conclusion(status=Status.FAILED, error=Failure.of(known)))
 
 
-def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclusion:
+def _conclusion(claim: Claim, asked: Asked, prepared: PreparedLog, *, error: Failure | None) -> Conclusion:
     """Completed. Degraded: a model was wanted, and the rules answered; `error` tells why."""
     return Conclusion(
         status=Status.COMPLETED,
@@ -278,4 +290,5 @@ def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclus
         coverage=asked.coverage,
         usage=asked.usage,
         error=error,
+        likeness=likeness_of(asked.diagnosis.evidence, prepared),
     )

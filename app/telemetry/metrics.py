@@ -29,7 +29,7 @@ _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 class _Metrics:
     analyses: "Counter"
     duration: "Histogram"
-    cache_hits: "Counter"
+    cache_lookups: "Counter"
     calls: "Histogram"
     errors: "Counter"
     rests: "Counter"
@@ -88,14 +88,16 @@ def count_calls(calls: int, *, provider: str) -> None:
     _metrics().calls.labels(provider).observe(calls)
 
 
-def count_cache_hit(kind: str = "exact") -> None:
-    """An analysis was answered from the cache."""
-    _metrics().cache_hits.labels(kind).inc()
+def count_cache_lookup(kind: str, outcome: str) -> None:
+    """An earlier answer was looked for: "exact" ("hit", "miss"), "in_flight" ("hit"), or "similar" ("hit", "miss",
+    "unsupported" when too few of its quotes hold, "unknown" when the log has no warnings and errors to be known by).
+    """
+    _metrics().cache_lookups.labels(kind, outcome).inc()
 
 
 def count_follower(follower: Swept) -> None:
     """An analysis got the answer of the same one in flight."""
-    count_cache_hit("in_flight")
+    count_cache_lookup("in_flight", "hit")
     count_analysis(
         status=follower.status,
         source=follower.source,
@@ -169,7 +171,9 @@ def _metrics() -> _Metrics:
             "analysis_duration_seconds", "From acceptance to the end.", ("status", "provider"), buckets=_BUCKETS
         ),
         calls=Histogram("analysis_model_calls", "Model calls of one attempt.", ("provider",), buckets=_CALLS),
-        cache_hits=Counter("cache_hits_total", "Analyses answered from the cache.", ("kind",)),
+        cache_lookups=Counter(
+            "cache_lookups_total", "Looks for an earlier answer, by what was found.", ("kind", "outcome")
+        ),
         errors=Counter("errors_total", "Errors by their stable code.", ("where", "code")),
         rests=Counter("provider_rests_total", "Times a model of the provider was given a rest.", ("provider",)),
         deliveries=Counter("deliveries_total", "Attempts to publish an event.", ("publisher", "outcome")),

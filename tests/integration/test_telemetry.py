@@ -85,9 +85,12 @@ def test_sharing_too_late_is_an_error_not_silence(tmp_path):
 
 def test_a_process_alone_answers_scrapes_on_a_port_of_its_own():
     port = free_port()
-    telemetry.count_cache_hit()
+    telemetry.count_cache_lookup("exact", "hit")
     stop = telemetry.serve_metrics(port)
     try:
-        assert 'cache_hits_total{kind="exact"}' in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        assert (
+            'cache_lookups_total{kind="exact",outcome="hit"}'
+            in requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        )
     finally:
         stop()
