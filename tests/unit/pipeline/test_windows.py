@@ -13,6 +13,7 @@ from app.domain.logs import Level, PreparedLog
 from app.domain.readings import FIRST, Progress, Reading
 from app.pipeline.decoding import clean
 from app.pipeline.gathering import covered, gathered_log, most_telling, window_log
+from app.pipeline.likeness import likeness_of, template_key
 from app.pipeline.preparation import PreparationLimits, prepare
 from app.pipeline.prompting import build_prompt
 from app.pipeline.windows import WindowLimits, unshown
@@ -196,6 +197,16 @@ def test_of_several_diagnoses_the_most_severe_stands_for_all_and_of_equals_the_f
     healthy = reading(3, severity=Severity.CRITICAL, issues_found=False)
     assert most_telling([*readings, healthy]).place == 1
     assert most_telling([healthy, reading(4, severity=Severity.LOW)]).place == 4
+
+
+def test_a_line_that_only_a_window_shows_is_known_by_its_template():
+    """Two records of one kind around an error: the second one is no exemplar, and stands in no other prompt."""
+    log = prepared(many_errors(500, others=2))
+    kept = {line.number for template in log.templates for record in template.exemplars for line in record}
+    before = {line.number for line in log.shown} | kept
+    [line, *_] = [line for part in log.windows.parts for line in part.shown if line.number not in before]
+    likeness = likeness_of([Evidence(line=line.number, text=line.text)], log)
+    assert likeness.traces[0].template == template_key(next(one for one in log.templates if one.level is Level.INFO))
 
 
 PIECE = st.one_of(
