@@ -300,6 +300,17 @@ class Preparation(Section):
     max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
 
 
+class Windows(Section):
+    """Logs with more errors than one prompt can show: further prompts, and one that makes a single diagnosis of all."""
+
+    max_calls: int = Field(
+        8, ge=1, description="Questions one analysis may ask, the first and the last one included; below 3: one prompt."
+    )
+    max_tokens: int = Field(
+        80_000, ge=0, description="Tokens of all questions and answers of one analysis: beyond, no more windows."
+    )
+
+
 class Cache(Section):
     """Answers given again."""
 
@@ -398,6 +409,7 @@ class Settings(Section):
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
+    windows: Windows = Windows()
     cache: Cache = Cache()
     ai: Ai = Ai()
     ollama: Ollama = Ollama()
