@@ -10,6 +10,7 @@ from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
 from app.pipeline.preparation import PreparationLimits
+from app.pipeline.windows import WindowLimits
 from app.providers.factories import FACTORIES
 from app.publishers import posting
 from app.publishers.webhooks import KIND as WEBHOOK
@@ -214,7 +215,9 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
         lease=worker.lease_seconds,
         token_budget=preparation.token_budget,
         preparation=PreparationLimits(
-            max_line_chars=preparation.max_line_chars, max_templates=preparation.max_templates
+            max_line_chars=preparation.max_line_chars,
+            max_templates=preparation.max_templates,
+            windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
         ),
         retries=RetryPolicy(
             max_attempts=worker.max_attempts,

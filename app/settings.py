@@ -311,6 +311,17 @@ class Prompts(Section):
     max_comment_chars: int = Field(2000, ge=1, description="Longest comment on an analysis, in characters.")
 
 
+class Windows(Section):
+    """Logs with more errors than one prompt can show: further prompts, and one that makes a single diagnosis of all."""
+
+    max_calls: int = Field(
+        8, ge=1, description="Questions one analysis may ask, the first and the last one included; below 3: one prompt."
+    )
+    max_tokens: int = Field(
+        80_000, ge=0, description="Tokens of all questions and answers of one analysis: beyond, no more windows."
+    )
+
+
 class Cache(Section):
     """Answers given again."""
 
@@ -410,6 +421,7 @@ class Settings(Section):
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
     prompts: Prompts = Prompts()
+    windows: Windows = Windows()
     cache: Cache = Cache()
     ai: Ai = Ai()
     ollama: Ollama = Ollama()

@@ -1,20 +1,23 @@
 """Log text to a prepared log: runs the steps and accounts for every line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.diagnoses import Coverage, LeftOut
 from app.domain.logs import PreparedLog
 from app.pipeline import lines
 from app.pipeline.prompting import overhead
 from app.pipeline.steps import STEPS, Draft
+from app.pipeline.windows import WindowLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationLimits:
-    """Characters a displayed line may have, and templates kept."""
+    """Characters a displayed line may have, templates kept, and what one analysis may ask for."""
 
     max_line_chars: int = 1000
     max_templates: int = 2000
+    #: No windows, unless told.
+    windows: WindowLimits = field(default_factory=WindowLimits)
 
 
 def prepare(
@@ -30,6 +33,7 @@ def prepare(
         max_templates=limits.max_templates,
         token_budget=token_budget,
         overhead=overhead(token_budget, text),
+        max_windows=limits.windows.most(token_budget),
     )
     for step in STEPS:
         step(draft)
@@ -40,6 +44,7 @@ def prepare(
         first_error=draft.first_error,
         coverage=_coverage(draft, len(log.encode()), bytes_replaced),
         placeholders=draft.placeholders,
+        windows=draft.windows,
         owners=draft.fitted.owners if draft.fitted else (),
     )
 
