@@ -8,12 +8,15 @@ from app.domain.prompts import PromptConfig, PromptRef
 from app.domain.records import Record, Request
 from app.domain.stored_prompts import PromptDraft
 from app.pipeline.instructions import CONTRACT
+from app.pipeline.preparation import PreparationLimits
+from app.pipeline.windows import WindowLimits
 from app.providers.rules import Rules
 from app.services.intake import Intake, IntakePolicy
 from app.services.prompts import Prompts
 from app.services.routing import Routing
 from tests.integration.storage.test_prompts import POLICY
 from tests.support.kernels import Kernel, kernel
+from tests.support.many_errors import many_errors, quoting
 from tests.support.tiny_providers import Scripted, answer, scripted
 
 
@@ -111,3 +114,17 @@ def test_records_of_kafka_share_the_split_of_the_default(store, provider, prompt
     found = store.rows("SELECT DISTINCT service_name, prompt_name, prompt_version FROM analysis_results")
     assert len(found) == 10  # one version for each service
     assert {(name, version) for _, name, version in found} == {("default", 0), ("default", 1)}
+
+
+def test_each_window_of_a_long_log_is_asked_with_the_chosen_version_within_its_budget(store, prompts):
+    text = "Text for {{service_name}}. " + "Look for what came first. " * 30
+    prompts.create(store.project, PromptDraft(name="long", texts={Language.EN: text}), by="test")
+    provider = scripted(lambda prompt, _watch: quoting(prompt.messages[0].content))
+    limits = PreparationLimits(windows=WindowLimits(max_calls=5, max_tokens=10**6))
+    found = kernel(store, provider, preparation=limits).answered(
+        log=many_errors(500), prompt="long", service_name="api"
+    )
+    assert (found.status, found.coverage.windows_asked > 0) == (Status.COMPLETED, True)
+    assert len(provider.prompts) > 2
+    assert all(prompt.system.startswith("Text for api. Look") for prompt in provider.prompts)
+    assert all(prompt.tokens_estimated <= 8000 for prompt in provider.prompts)
