@@ -97,13 +97,19 @@ _SUBMIT_OPTIONS = (
     click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; repeatable."),
     click.option("--priority", type=choice(Priority.__members__), help="Which of two waiting analyses goes first."),
     click.option("--model", metavar="NAME", help="Another model than the server's default."),
+    click.option("--prompt", metavar="NAME[@LABEL]", help="A stored prompt; see `prompts list` [default: default]."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
     click.option(
         "--mask",
         type=choice(Mask),
         help="Hide from the model: public IP addresses, or all and host names [default: the server's setting].",
     ),
-    click.option("--no-cache", is_flag=True, help="Ask anew, also when the same log was answered before."),
+    click.option(
+        "--cache",
+        type=choice(CacheMode),
+        help="Which earlier answer will do: one to the same log, also one to a log with the same warnings and errors "
+        "(`similar`), or none (`off`: ask anew) [default: exact].",
+    ),
     click.option(
         "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="Kept with the analysis; repeatable."
     ),
@@ -144,9 +150,10 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             environment=given["env"],
             priority=given["priority"].upper() if given["priority"] else None,
             tags=given["tags"],
+            prompt=given["prompt"],
             language=given["language"],
-            cache=CacheMode.OFF.value if given["no_cache"] else None,
             mask=given["mask"],
+            cache=given["cache"],
             metadata=given["metadata"],
             webhook_url=given["webhook"],
         ),

@@ -7,7 +7,8 @@ from enum import IntEnum, StrEnum
 
 from app.domain.diagnoses import Coverage, Diagnosis
 from app.domain.errors import BifrostError
-from app.domain.prompts import Usage
+from app.domain.likenesses import Likeness
+from app.domain.prompts import ClaimedPrompt, PromptRef, Usage
 
 
 class Status(StrEnum):
@@ -80,6 +81,8 @@ class CacheMode(StrEnum):
 
     #: The same log and the same question, answered within `cache.ttl_seconds`.
     EXACT = "exact"
+    #: That, or the same question about a log with the same warnings and errors.
+    SIMILAR = "similar"
     #: Always ask anew.
     OFF = "off"
 
@@ -138,6 +141,10 @@ class Submission:
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     idempotency_key: str | None = None
+    #: Which stored prompt: `name`, `name@label` or `name@3`; None: `default`.
+    prompt: str | None = None
+    #: The version that this is, which the service finds out; None when nobody is asked who reads prompts.
+    prompt_version: PromptRef | None = None
     #: Whom to tell of the end: `kind` names the publisher, the rest is its business.
     callback: Mapping[str, object] | None = None
     #: The HTTP request's id, or Heimdall's `request_id`; in every log line of the job.
@@ -182,6 +189,8 @@ class Analysis:
     duration_seconds: float | None
     #: How often it was sent again after it had failed or was cancelled.
     replays: int = 0
+    #: The stored prompt it uses; None when the rules are asked.
+    prompt: PromptRef | None = None
     #: Only when asked for.
     log_content: str | None = None
     #: It was asked for, and is not there any more: retention has deleted it.
@@ -234,8 +243,18 @@ class Claim:
     #: Seconds since it was first given back because its provider rested or had no room, and not asked since.
     waited: float = 0.0
     mask: Mask = Mask.NONE
+    cache: CacheMode = CacheMode.EXACT
+    #: Hash of what was asked, without the log; None: accepted by a version that did not note it down.
+    question_key: str | None = None
+    #: The stored prompt it uses; None when the rules are asked.
+    prompt: ClaimedPrompt | None = None
     #: What was submitted, when its stage begins with reading it.
     log: str | None = field(default=None, repr=False)
+
+    @property
+    def prompt_text(self) -> str | None:
+        """Of its stored prompt; None for the built-in one."""
+        return None if self.prompt is None else self.prompt.text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -251,3 +270,7 @@ class Conclusion:
     coverage: Coverage | None = None
     usage: Usage | None = None
     error: Failure | None = None
+    #: The analysis whose answer was taken over.
+    cached_from: int | None = None
+    #: None: its log has nothing that another one could be known by.
+    likeness: Likeness | None = None

@@ -21,7 +21,10 @@ from app.domain.analyses import (
 from app.domain.announcements import Announcement, OutboxDepth
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.keys import ApiKey, NewKey
+from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
+from app.domain.prompt_ports import Feedbacks, Prompts
+from app.domain.readings import Progress
 from app.domain.record_ports import Bridges, DeadRecords, Events, Intake
 from app.domain.statistics import Counts
 
@@ -32,6 +35,8 @@ class Fingerprint:
 
     log_hash: str
     cache_key: str
+    #: As `cache_key`, without the log.
+    question_key: str
     #: The same idempotency key with another one is a conflict.
     request_hash: str
 
@@ -167,8 +172,11 @@ class DeadLetters(Protocol):
 class Claims(Protocol):
     """The work on analyses. Every write is a compare-and-set fenced by the epoch; the database's clock decides."""
 
-    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float) -> Claim | None:
-        """Take the right to work on it; None when it is not due, not there, or somebody else's."""
+    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float, alone: bool = False) -> Claim | None:
+        """Take the right to work on it; None when it is not due, not there, or somebody else's.
+
+        `alone`: nothing else runs in this process. Without it what may kill its process is not given out.
+        """
 
     def log_of(self, claim: Claim) -> str:
         """The log as submitted, cleaned."""
@@ -176,8 +184,11 @@ class Claims(Protocol):
     def store_prepared(self, claim: Claim, prepared: PreparedLog, *, queue: str) -> bool:
         """Hand over to the next stage. False: the claim is no longer ours, nothing was written."""
 
-    def prepared_of(self, claim: Claim) -> PreparedLog | None:
-        """What the first stage stored."""
+    def progress_of(self, claim: Claim) -> Progress | None:
+        """What the first stage stored, and what earlier attempts have added."""
+
+    def keep(self, claim: Claim, progress: Progress) -> bool:
+        """Store what was read so far. False: the claim is no longer ours, nothing was written."""
 
     def extend(self, claims: Sequence[tuple[int, int]], *, lease: float) -> Sequence[Heartbeat]:
         """Extend leases of (id, epoch); those missing from the answer are lost."""
@@ -357,8 +368,20 @@ class Transaction(Protocol):
         """Events for Kafka."""
 
     @property
+    def likenesses(self) -> Likenesses:
+        """Answers by the templates of their logs."""
+
+    @property
     def bridges(self) -> Bridges:
         """What the bridges say of themselves."""
+
+    @property
+    def prompts(self) -> Prompts:
+        """Stored prompts."""
+
+    @property
+    def feedbacks(self) -> Feedbacks:
+        """What people say of analyses."""
 
 
 class UnitOfWork(Protocol):

@@ -1,7 +1,7 @@
 """Log text to a prepared log: runs the steps and accounts for every line."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.analyses import Mask
 from app.domain.diagnoses import Coverage, LeftOut
@@ -11,16 +11,19 @@ from app.pipeline.kinds.rule import Place
 from app.pipeline.masking import needed
 from app.pipeline.prompting import overhead
 from app.pipeline.steps import STEPS, Draft
+from app.pipeline.windows import WindowLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationLimits:
-    """Characters a displayed line may have, and templates kept."""
+    """Characters a displayed line may have, templates kept, and what one analysis may ask for."""
 
     max_line_chars: int = 1000
     max_templates: int = 2000
     #: What an operator wants hidden beside what is always hidden.
     own_places: tuple[Place, ...] = ()
+    #: No windows, unless told.
+    windows: WindowLimits = field(default_factory=WindowLimits)
 
 
 def prepare(
@@ -30,10 +33,11 @@ def prepare(
     token_budget: int,
     bytes_replaced: int = 0,
     mask: Mask = Mask.NONE,
+    text: str | None = None,
 ) -> PreparedLog:
     """Redact, read, mine and fit a log that `decoding.clean` has cleaned. Takes any such text; time is linear in it.
 
-    `token_budget` is for the whole prompt, instructions included.
+    `token_budget` is for the whole prompt, instructions included. `text`: of a stored prompt; None: the master.
     """
     draft = Draft(
         text=log,
@@ -42,6 +46,8 @@ def prepare(
         token_budget=token_budget,
         mask=mask,
         own_places=limits.own_places,
+        overhead=overhead(token_budget, text),
+        max_windows=limits.windows.most(token_budget),
     )
     for step in STEPS:
         step(draft)
@@ -52,13 +58,16 @@ def prepare(
         first_error=draft.first_error,
         coverage=_coverage(draft, len(log.encode()), bytes_replaced),
         placeholders=needed(draft.placeholders, _texts(draft)),
+        windows=draft.windows,
+        owners=draft.fitted.owners if draft.fitted else (),
     )
 
 
 def _texts(draft: Draft) -> Iterator[str]:
     """All that a model may see of the log."""
     records = (record for template in draft.templates for record in template.exemplars)
-    for shown in (draft.fitted.shown if draft.fitted else (), *records):
+    windows = (window.shown for window in draft.windows.parts) if draft.windows else ()
+    for shown in (draft.fitted.shown if draft.fitted else (), *windows, *records):
         for line in shown:
             yield line.text
     for template in draft.templates:
@@ -87,6 +96,6 @@ def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:
         templates=len(mining.templates),
         templates_sent=len(fitted.templates_shown),
         redactions=draft.redactions,
-        tokens_estimated=overhead(draft.token_budget) + fitted.tokens,
+        tokens_estimated=draft.overhead + fitted.tokens,
         token_budget=draft.token_budget,
     )

@@ -46,6 +46,9 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "invented": "some of its quotes are not in the log",
         "contradicted": "the log's own levels are worse",
         "addressed": "lines of the log speak to its reader",
+        "windows": "{asked} of {n} windows read",
+        "windows_1": "{asked} of {n} window read",
+        "similar": "taken over from analysis {n}: the same templates",
         "dropped": "{n} of {cited} quotes were not in the log and were dropped",
         "dropped_1": "{n} of {cited} quotes was not in the log and was dropped",
     },
@@ -75,6 +78,8 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "invented": "일부 인용이 로그에 없음",
         "contradicted": "로그 자체의 수준이 더 심각함",
         "addressed": "로그에 읽는 쪽을 향한 문장이 있음",
+        "windows": "구간 {n}개 중 {asked}개 읽음",
+        "similar": "분석 {n}의 답을 이어받음: 같은 템플릿",
         "dropped": "인용 {cited}개 중 {n}개는 로그에 없어 제외",
     },
 }
@@ -193,7 +198,13 @@ def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
         ("redacted", sum(coverage.redactions.values()), {"kinds": kinds}),
         ("replaced", coverage.bytes_replaced, {}),
         ("dropped", coverage.evidence_dropped, {"cited": _number(coverage.evidence_cited)}),
-        ("tokens", coverage.tokens_estimated, {"budget": _number(coverage.token_budget)}),
+        ("windows", coverage.windows, {"asked": _number(coverage.windows_asked)}),
+        # of several prompts, the last one's say nothing
+        (
+            "tokens",
+            0 if coverage.windows_asked else coverage.tokens_estimated,
+            {"budget": _number(coverage.token_budget)},
+        ),
     ]
     lines = _counted(labels, "lines", coverage.lines_total).format(total=_number(coverage.lines_total))
     one_of = {"counted": coverage.templates_sent}
@@ -203,6 +214,8 @@ def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
         if count
     ]
     aside = [_counted(labels, name, count).format(n=_number(count), **more) for name, count, more in extras if count]
+    if coverage.similar_to is not None:
+        aside.insert(0, labels["similar"].format(n=coverage.similar_to))
     return " · ".join([f"{lines}: {', '.join(said)}" if said else lines, *aside])
 
 

@@ -21,7 +21,8 @@ from app.domain.ports import Publisher
 from app.domain.storage_ports import Fingerprint, UnitOfWork
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
-from app.services.fingerprinting import cache_key_of, log_hash_of, sha256_of
+from app.services.choosing import with_prompt
+from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of, sha256_of
 from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,8 @@ class Analyses:
     def submit(self, submission: Submission) -> Submitted:
         """Accept. When this returns, the analysis is committed; nothing was said to the broker.
 
-        Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`.
+        Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`,
+        `PromptUnknown`.
         """
         if submission.callback is not None:
             submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
@@ -78,10 +80,13 @@ class Analyses:
         route = self._routing.route(submission.source)
         request = _request(submission)
         submission = replace(submission, mask=submission.mask or self._mask)
-        fingerprint = self._fingerprint(submission, request)
+        log_hash = log_hash_of(submission)
         with self._unit_of_work() as tx:
+            submission = with_prompt(tx, submission, log_hash=log_hash, needed=route.provider != RULES)
+            fingerprint = self._fingerprint(submission, request, log_hash)
             accepted = None
-            if submission.cache is CacheMode.EXACT and self._cache_ttl > 0:
+            looks = submission.cache is not CacheMode.OFF and self._cache_ttl > 0
+            if looks:
                 # in this order: what ends in between is in the cache
                 if route.provider != RULES:
                     accepted = tx.analyses.follow(submission, route=route, fingerprint=fingerprint)
@@ -94,7 +99,7 @@ class Analyses:
         if analysis is None:
             raise AnalysisNotFound
         if not accepted.replayed:
-            self._announce(analysis)
+            self._announce(analysis, looked=looks)
         return Submitted(analysis=analysis, replayed=accepted.replayed)
 
     def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis:
@@ -163,19 +168,22 @@ class Analyses:
         if not text or text.isspace():
             raise LogEmpty
 
-    def _fingerprint(self, submission: Submission, request: Mapping[str, object]) -> Fingerprint:
-        log_hash = log_hash_of(submission)
+    def _fingerprint(self, submission: Submission, request: Mapping[str, object], log_hash: str) -> Fingerprint:
+        question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(
             log_hash=log_hash,
-            cache_key=cache_key_of(submission, log_hash=log_hash, identity=self._routing.identity(submission.source)),
+            cache_key=cache_key_of(question_key, log_hash),
+            question_key=question_key,
             request_hash=sha256_of({**request, "log_hash": log_hash}),
         )
 
     @staticmethod
-    def _announce(analysis: Analysis) -> None:
+    def _announce(analysis: Analysis, *, looked: bool) -> None:
         if analysis.cached:
-            telemetry.count_cache_hit()
             _count(analysis)
+        # of one that follows another, it is told when it is answered
+        if looked and (analysis.cached or analysis.cached_from is None):
+            telemetry.count_cache_lookup("exact", "hit" if analysis.cached else "miss")
         log.info(
             "analysis_accepted",
             analysis_id=analysis.id,
@@ -186,11 +194,13 @@ class Analyses:
 
 
 def _request(submission: Submission) -> Mapping[str, object]:
-    """What was asked, without what may differ when the same is asked again. A server's defaults are none of it."""
-    skipped = {"log", "request_id", "correlation_id", "idempotency_key"}
-    if submission.mask is None:
-        skipped.add("mask")
-    return {name: value for name, value in asdict(submission).items() if name not in skipped}
+    """What was asked, without what may differ when the same is asked again.
+
+    Neither a server's default nor a label that moved makes another request of it.
+    """
+    skipped = {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
+    unsaid = {name for name in ("mask", "prompt") if getattr(submission, name) is None}
+    return {name: value for name, value in asdict(submission).items() if name not in skipped | unsaid}
 
 
 def _count(analysis: Analysis) -> None:

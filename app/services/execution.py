@@ -20,14 +20,19 @@ from app.domain.errors import (
     StorageUnavailable,
 )
 from app.domain.logs import PreparedLog
-from app.domain.ports import Clock, Provider, StopRequest
+from app.domain.ports import Clock, StopRequest
+from app.domain.readings import Progress
 from app.domain.storage_ports import UnitOfWork
+from app.pipeline.likeness import likeness_of
 from app.pipeline.preparation import PreparationLimits, prepare
+from app.pipeline.windows import WindowLimits
 from app.services.asking import Asked
 from app.services.guarding import Guarding
+from app.services.recalling import Recalling, RecallPolicy
 from app.services.routing import RULES, Routing, infer_queue
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from app.services.watching import CallWatch, Watches
+from app.services.windowing import Course, Windowing
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +48,7 @@ class ExecutionPolicy:
     token_budget: int
     preparation: PreparationLimits
     retries: RetryPolicy
+    recall: RecallPolicy
 
 
 class Execution:
@@ -56,15 +62,17 @@ class Execution:
         self._asking = asking
         self._policy = policy
         self._settling = Settling(unit_of_work, retries=policy.retries, clock=clock)
+        self._windowing = Windowing(asking, limits=policy.preparation.windows, clock=clock)
+        self._recalling = Recalling(unit_of_work, policy.recall)
         self._watches = Watches(clock)
 
     def prepare(self, analysis_id: int, *, owner: str) -> None:
         """First stage: read the log. The rules need no model and answer at once."""
         self._run(analysis_id, Stage.PREPARE, owner, self._prepare)
 
-    def infer(self, analysis_id: int, *, owner: str) -> None:
-        """Second stage: ask the chain of providers."""
-        self._run(analysis_id, Stage.INFER, owner, self._infer)
+    def infer(self, analysis_id: int, *, owner: str, alone: bool = False) -> None:
+        """Second stage: ask the chain of providers. `alone`: nothing else runs in this process meanwhile."""
+        self._run(analysis_id, Stage.INFER, owner, self._infer, alone=alone)
 
     def warm_up(self) -> None:
         """Load what the first analysis would wait for: the pipeline's patterns and the rules' catalog."""
@@ -119,13 +127,19 @@ class Execution:
         return len(released)
 
     def _run(
-        self, analysis_id: int, stage: Stage, owner: str, work: Callable[[Claim, CallWatch], Conclusion | None]
+        self,
+        analysis_id: int,
+        stage: Stage,
+        owner: str,
+        work: Callable[[Claim, CallWatch], Conclusion | None],
+        *,
+        alone: bool = False,
     ) -> None:
         if self._watches.closed:
             self._decline(analysis_id)
             return
         with self._unit_of_work.single() as tx:
-            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease)
+            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease, alone=alone)
         if claim is None:
             # not due, not there, or somebody else's: the message came twice or too late, and that is fine
             log.debug("claim_refused", analysis_id=analysis_id, stage=stage)
@@ -156,21 +170,26 @@ class Execution:
 
     def _prepare(self, claim: Claim, watch: CallWatch) -> Conclusion | None:
         chain = self._routing.available(claim.source)
-        prepared = self._read(claim, budget=min(self._policy.token_budget, chain[0].token_budget))
-        if chain[0].name == RULES:
+        by_rules = chain[0].name == RULES
+        budget = min(self._policy.token_budget, chain[0].token_budget)
+        prepared = self._read(claim, budget=budget, windows=not by_rules)
+        if by_rules:
             missing = self._routing.missing(claim.source)
             asked = self._asking.ask(chain[0], claim, prepared, watch)
-            return _conclusion(claim, asked, error=Failure.of(missing) if missing else None)
+            return _conclusion(claim, asked, prepared, error=Failure.of(missing) if missing else None)
         watch.check()
+        if recalled := self._recalling.recall(claim, prepared):
+            return recalled
         self._settling.hand_on(claim, prepared, queue=infer_queue(chain[0].name))
         return None
 
     def _infer(self, claim: Claim, watch: CallWatch) -> Conclusion:
         with self._unit_of_work.single() as tx:
-            prepared = tx.claims.prepared_of(claim)
-        return self._answer(claim, prepared or self._read(claim, budget=self._policy.token_budget), watch)
+            progress = tx.claims.progress_of(claim)
+        progress = progress or Progress(prepared=self._read(claim, budget=self._policy.token_budget))
+        return self._answer(claim, progress, watch)
 
-    def _answer(self, claim: Claim, prepared: PreparedLog, watch: CallWatch) -> Conclusion:
+    def _answer(self, claim: Claim, progress: Progress, watch: CallWatch) -> Conclusion:
         """Ask along the chain. Only the first provider is retried: somebody waits, and the next one may answer now."""
         failure: Failure | None = None
         failed: list[ProviderError] = []
@@ -181,7 +200,8 @@ class Execution:
             try:
                 # the model somebody named is the first provider's; another one would not know it
                 asking = claim if provider is first else replace(claim, model=None)
-                asked = self._ask(provider, asking, prepared, watch)
+                course = self._course(asking, progress, retried=provider is first)
+                asked = self._windowing.ask(provider, asking, progress, watch, course=course)
             except ProviderError as error:
                 telemetry.count_error(error.code, where=provider.name)
                 log.warning("provider_failed", provider=provider.name, code=error.code, detail=error.detail)
@@ -190,7 +210,7 @@ class Execution:
                 failed.append(error)
                 failure = Failure.of(error)
                 continue
-            return _conclusion(claim, asked, error=failure)
+            return _conclusion(claim, asked, progress.prepared, error=asked.shortfall or failure)
         # the rules come last and raise no ProviderError
         raise AssertionError("no provider answered")
 
@@ -204,23 +224,34 @@ class Execution:
             case _:
                 return self._policy.retries.after(error, claim)
 
-    def _ask(self, provider: Provider, claim: Claim, prepared: PreparedLog, watch: CallWatch) -> Asked:
+    def _course(self, claim: Claim, progress: Progress, *, retried: bool) -> Course:
         def smaller() -> PreparedLog:
-            return self._read(claim, budget=max(_LEAST_BUDGET, prepared.coverage.token_budget // 2))
+            return self._read(claim, budget=max(_LEAST_BUDGET, progress.prepared.coverage.token_budget // 2))
 
-        return self._asking.ask(provider, claim, prepared, watch, smaller=smaller)
+        def again(error: ProviderError) -> GiveBack | None:
+            # what was answered so far is kept: a provider that rests is worth waiting for
+            if isinstance(error, ProviderResting):
+                return self._asking.patience.after([error], claim)
+            return self._back(error, claim) if retried else None
 
-    def _read(self, claim: Claim, *, budget: int) -> PreparedLog:
+        def keep(reached: Progress) -> None:
+            self._settling.keep(claim, reached)
+
+        return Course(smaller=smaller, again=again, keep=keep)
+
+    def _read(self, claim: Claim, *, budget: int, windows: bool = True) -> PreparedLog:
         text = claim.log
         if text is None:
             with self._unit_of_work.single() as tx:
                 text = tx.claims.log_of(claim)
+        limits = self._policy.preparation if windows else replace(self._policy.preparation, windows=WindowLimits())
         return prepare(
             text,
-            limits=self._policy.preparation,
+            limits=limits,
             token_budget=budget,
             bytes_replaced=claim.bytes_replaced,
             mask=claim.mask,
+            text=claim.prompt_text,
         )
 
     def _interrupted(self, claim: Claim, error: Exception) -> None:
@@ -254,7 +285,7 @@ class Execution:
             self._settling.conclude(claim, Conclusion(status=Status.FAILED, error=Failure.of(known)))
 
 
-def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclusion:
+def _conclusion(claim: Claim, asked: Asked, prepared: PreparedLog, *, error: Failure | None) -> Conclusion:
     """Completed. Degraded: a model was wanted, and the rules answered; `error` tells why."""
     return Conclusion(
         status=Status.COMPLETED,
@@ -266,4 +297,5 @@ def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclus
         coverage=asked.coverage,
         usage=asked.usage,
         error=error,
+        likeness=likeness_of(asked.diagnosis.evidence, prepared),
     )

@@ -6,6 +6,7 @@ import orjson
 
 from app.domain.analyses import Submission
 from app.pipeline import PIPELINE_VERSION
+from app.services.choosing import identity_of
 
 
 def log_hash_of(submission: Submission) -> str:
@@ -13,14 +14,13 @@ def log_hash_of(submission: Submission) -> str:
     return hashlib.sha256(submission.log.encode()).hexdigest()
 
 
-def cache_key_of(submission: Submission, *, log_hash: str, identity: str) -> str:
-    """SHA-256, hex; equal for submissions that may share one answer. `identity`: who would answer."""
+def question_key_of(submission: Submission, *, identity: str) -> str:
+    """SHA-256, hex, of everything but the log that shapes the answer. `identity`: who would answer."""
     return sha256_of(
         (
             PIPELINE_VERSION,
             identity,
             submission.project_id,
-            log_hash,
             submission.source,
             submission.model,
             submission.language,
@@ -28,8 +28,14 @@ def cache_key_of(submission: Submission, *, log_hash: str, identity: str) -> str
             submission.service_name,
             submission.environment,
             submission.mask,
+            identity_of(submission.prompt_version),
         )
     )
+
+
+def cache_key_of(question_key: str, log_hash: str) -> str:
+    """SHA-256, hex; equal for submissions that may share one answer."""
+    return sha256_of((question_key, log_hash))
 
 
 def sha256_of(value: object) -> str:

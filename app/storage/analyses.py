@@ -18,11 +18,13 @@ from app.storage.single_flight import BOARDING, LEADER
 #: What a submission writes, whether it is queued or answered from the cache.
 _ASKED = """project_id, source, requested_model, log_content, log_zstd, log_bytes, log_hash, bytes_replaced,
     service_name, environment, analysis_type, priority, tags, language, metadata, request_id, correlation_id,
-    idempotency_key, request_hash, cache_key, callback, mask, deadline_at"""
+    idempotency_key, request_hash, cache, cache_key, question_key, callback, mask, deadline_at,
+    prompt_name, prompt_version"""
 _ASKED_VALUES = """:project_id, :source, :requested_model, :log_content, :log_zstd, :log_bytes, :log_hash,
     :bytes_replaced, :service_name, :environment, :analysis_type, :priority, CAST(:tags AS jsonb), :language,
-    CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache_key,
-    CAST(:callback AS jsonb), :mask, now() + make_interval(secs => CAST(:deadline_seconds AS double precision))"""
+    CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache,
+    :cache_key, :question_key, CAST(:callback AS jsonb), :mask,
+    now() + make_interval(secs => CAST(:deadline_seconds AS double precision)), :prompt_name, :prompt_version"""
 _ON_KNOWN_KEY = "ON CONFLICT (project_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
 
 #: The NOTIFY is delivered at COMMIT: the dispatcher looks at once instead of at its next poll.
@@ -38,9 +40,9 @@ _ADD = text(f"""
 #: Only first-hand, undegraded answers are given again: a copy of a copy would never expire.
 _FROM_CACHE = f"""
     INSERT INTO analysis_results ({_ASKED}, queue, provider, status, stage, started_at, finished_at,
-        duration_seconds, model, cached_from, response, severity, diagnosis, coverage, usage)
+        duration_seconds, model, cached_from, response, severity, diagnosis, coverage, likeness, usage)
     SELECT {_ASKED_VALUES}, queue, provider, 'completed', stage, now(), now(),
-        0, model, id, response, severity, diagnosis, coverage, CAST('{{}}' AS jsonb)
+        0, model, id, response, severity, diagnosis, coverage, likeness, CAST('{{}}' AS jsonb)
     FROM analysis_results
     WHERE cache_key = :cache_key AND status = 'completed' AND cached_from IS NULL AND NOT degraded
         AND finished_at > now() - make_interval(secs => :ttl)
@@ -72,7 +74,7 @@ _SHOWN = """id, project_id, status, stage, source, provider, coalesce(model, req
     coalesce(cached_from, CASE WHEN finished_at IS NULL THEN leader_id END) AS cached_from,
     diagnosis, response, coverage, usage, attempt, error, service_name, environment, analysis_type,
     priority, language, tags, metadata, request_id, correlation_id, created_at, started_at, finished_at,
-    duration_seconds, replays"""
+    duration_seconds, replays, prompt_name, prompt_version"""
 _GET = text(f"SELECT {_SHOWN} FROM analysis_results WHERE id = :id AND project_id = :project_id")
 _GET_WITH_LOG = text(
     f"SELECT {_SHOWN}, log_content, log_zstd FROM analysis_results WHERE id = :id AND project_id = :project_id"
@@ -203,10 +205,13 @@ def _values(submission: Submission, fingerprint: Fingerprint) -> dict[str, Any]:
         "correlation_id": submission.correlation_id,
         "idempotency_key": submission.idempotency_key,
         "request_hash": fingerprint.request_hash,
+        "cache": submission.cache,
         "cache_key": fingerprint.cache_key,
+        "question_key": fingerprint.question_key,
         "callback": None if submission.callback is None else orjson.dumps(submission.callback).decode(),
         "mask": submission.mask or Mask.NONE,
         "deadline_seconds": submission.deadline_seconds,
+        **codecs.prompt_columns(submission.prompt_version),
     }
 
 
@@ -242,6 +247,7 @@ def _analysis(row: RowMapping) -> Analysis:
         finished_at=row["finished_at"],
         duration_seconds=row["duration_seconds"],
         replays=row["replays"],
+        prompt=codecs.prompt_ref(row["prompt_name"], row["prompt_version"]),
         **_log(row),
     )
 

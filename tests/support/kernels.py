@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from app.clock import SystemClock
-from app.domain.analyses import TERMINAL, Analysis, Mask
+from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis, Mask
 from app.domain.ports import Guard, Provider
 from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
@@ -13,6 +14,7 @@ from app.services.analyses import Analyses
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Patience
+from app.services.recalling import RecallPolicy
 from app.services.routing import Routing
 from app.services.settling import RetryPolicy
 from tests.support.stores import Store
@@ -20,6 +22,7 @@ from tests.support.stores import Store
 RETRIES = RetryPolicy(max_attempts=3, max_throttles=4, backoff_base=0.01, backoff_cap=0.05, retry_after_cap=0.2)
 #: Seconds an analysis waits for a provider that must not be asked.
 PATIENCE = 3.0
+_PREPARATION = PreparationLimits(max_line_chars=1000, max_templates=2000)
 
 
 @dataclass(kw_only=True)
@@ -42,7 +45,11 @@ class Kernel:
         with self.store.unit_of_work() as tx:
             queues = tx.dispatch.queues()
         for queue in queues:
-            run = self.execution.prepare if queue == "prepare" else self.execution.infer
+            run = (
+                self.execution.prepare
+                if queue == "prepare"
+                else partial(self.execution.infer, alone=queue == ALONE_QUEUE)
+            )
             for analysis_id in self.store.due(queue):
                 run(analysis_id, owner="test")
                 done += 1
@@ -74,6 +81,7 @@ def kernel(
     cache_ttl: float = 3600,
     guard: Guard | None = None,
     mask: Mask = Mask.NONE,
+    preparation: PreparationLimits = _PREPARATION,
 ) -> Kernel:
     """With these providers and the rules; `auto` is their order unless told."""
     made = {provider.name: provider for provider in (*providers, Rules())}
@@ -93,8 +101,9 @@ def kernel(
             policy=ExecutionPolicy(
                 lease=60,
                 token_budget=8000,
-                preparation=PreparationLimits(max_line_chars=1000, max_templates=2000),
+                preparation=preparation,
                 retries=RETRIES,
+                recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
             ),
             clock=SystemClock(),
         ),
