@@ -73,7 +73,7 @@ class Kernel:
         return self.store.rows("SELECT stage, attempt, outcome FROM analysis_attempts ORDER BY analysis_id, epoch")
 
 
-def kernel(
+def kernel(  # noqa: PLR0913 - what tests change, all by name
     store: Store,
     *providers: Provider,
     auto: tuple[str, ...] | None = None,
