@@ -10,6 +10,7 @@ from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
 from app.pipeline.preparation import PreparationLimits
+from app.providers import prices
 from app.providers.factories import FACTORIES
 from app.publishers import posting
 from app.publishers.webhooks import KIND as WEBHOOK
@@ -73,6 +74,7 @@ def build(settings: Settings) -> Container:
     stops = PostgresStopSignal(engine)
     routing = _routing(settings)
     guarded = make_guard(settings, clock)
+    costs = prices.load(settings.ai.prices)
     publishers = _publishers(settings, clock)
     bridges = Bridges(
         unit_of_work,
@@ -141,7 +143,7 @@ def build(settings: Settings) -> Container:
             policy=AnnouncePolicy(lease=settings.outbox.lease_seconds),
             clock=clock,
         ),
-        statistics=Statistics(unit_of_work),
+        statistics=Statistics(unit_of_work, priced=lambda provider, model: costs.of(provider, model) is not None),
         retention=Retention(unit_of_work, _retention_policy(settings)),
         intake=Intake(unit_of_work, routing, _intake_policy(settings)),
         # as long as one batch may take to be acknowledged, and once more

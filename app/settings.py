@@ -312,6 +312,9 @@ class Ai(Section):
     chain: Names = Field((), description="Providers asked for `source: auto`, in order; the rules always come last.")
     model: str | None = Field(None, description="Default model of every provider that does not name its own.")
     api_key: SecretStr | None = Field(None, description="Default key of every provider that does not name its own.")
+    prices: Path | None = Field(
+        None, description="File of your own prices, in the form of `app/providers/prices.yaml`, asked before it."
+    )
 
 
 class Ollama(Section):

@@ -68,7 +68,8 @@ RESULT_OPTIONS = (
         "--format",
         "format_",
         type=click.Choice(FORMATS),
-        help="How to print the result [default: plain]. `json` is the API's object on one line.",
+        help="How to print the result [default: plain]. `json` is the API's object on one line; `sarif` is one "
+        "document for all of them, for code scanning.",
     ),
     click.option(
         "--fail-on", type=choice(Severity), help="Wait, and exit with 4 when an issue is this severe, or worse."

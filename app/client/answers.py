@@ -10,11 +10,12 @@ from app.domain.diagnoses import Coverage, Diagnosis, Evidence, LeftOut, Severit
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Tokens, and US dollars."""
+    """Tokens, and US dollars: None when the model has no price. `estimated`: the provider told no tokens."""
 
     prompt_tokens: int
     completion_tokens: int
-    cost_usd: float
+    cost_usd: float | None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,7 +160,8 @@ def _usage(found: _Reader | None) -> Usage | None:
     return Usage(
         prompt_tokens=found.integer("prompt_tokens", 0),
         completion_tokens=found.integer("completion_tokens", 0),
-        cost_usd=found.number("cost_usd") or 0.0,
+        cost_usd=found.number("cost_usd"),
+        estimated=found.raw.get("estimated") is True,
     )
 
 

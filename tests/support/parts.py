@@ -159,10 +159,16 @@ class Statistics:
 
     counts: tuple[Counts, ...] = ()
     asked: tuple[int, int] | None = None
+    unpriced: set[str] = field(default_factory=set)
 
     def summary(self, project_id: int, hours: int) -> Summary:
         self.asked = (project_id, hours)
-        models = tuple(ModelTally(provider=one.provider, model=one.model, tally=tally([one])) for one in self.counts)
+        models = tuple(
+            ModelTally(
+                provider=one.provider, model=one.model, tally=tally([one]), cost_known=one.model not in self.unpriced
+            )
+            for one in self.counts
+        )
         return Summary(hours=hours, since=_START, total=tally(self.counts), models=models)
 
 
