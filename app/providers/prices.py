@@ -81,7 +81,7 @@ def load(own: Path | None) -> Prices:
         return listed()
     try:
         table = _table(yaml.safe_load(own.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValueError) as error:
         raise ConfigurationInvalid(
             f"The configuration is not valid:\n  ai.prices (BIFROST_AI__PRICES): {own} holds no prices: {error}"
         ) from error
@@ -100,13 +100,13 @@ def _estimate(text: str) -> int:
 
 
 def _table(content: object) -> Table:
-    """Raises ValueError saying what is wrong."""
+    """Raises TypeError or ValueError saying what is wrong."""
     if not isinstance(content, dict):
-        raise ValueError("its top must be `provider: {model: [input, output]}`")
+        raise TypeError("its top must be `provider: {model: [input, output]}`")
     found: dict[str, dict[str, Price]] = {}
     for provider, models in content.items():
         if not isinstance(models, dict):
-            raise ValueError(f"{provider} must hold `model: [input, output]`")
+            raise TypeError(f"{provider} must hold `model: [input, output]`")
         found[str(provider)] = {
             str(name).lower(): _price(f"{provider}: {name}", value) for name, value in models.items()
         }
