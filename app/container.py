@@ -27,6 +27,7 @@ from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.readings import ReadingPolicy, Readings
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
 from app.services.settling import RetryPolicy
@@ -45,6 +46,7 @@ class Container:
     settings: Settings
     clock: Clock
     analyses: Analyses
+    readings: Readings
     dead_letters: DeadLetters
     keys: Keys
     health: HealthCheck
@@ -100,6 +102,7 @@ def build(settings: Settings) -> Container:
             cache_ttl=settings.cache.ttl_seconds,
             publishers=publishers,
         ),
+        readings=Readings(unit_of_work, routing, policy=_reading_policy(settings), cost=costs.cost, clock=clock),
         dead_letters=DeadLetters(
             unit_of_work,
             routing,
@@ -208,9 +211,7 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
     return ExecutionPolicy(
         lease=worker.lease_seconds,
         token_budget=preparation.token_budget,
-        preparation=PreparationLimits(
-            max_line_chars=preparation.max_line_chars, max_templates=preparation.max_templates
-        ),
+        preparation=_preparation_limits(settings),
         retries=RetryPolicy(
             max_attempts=worker.max_attempts,
             max_throttles=worker.max_throttles,
@@ -219,6 +220,22 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
             retry_after_cap=worker.retry_after_cap_seconds,
         ),
     )
+
+
+def _reading_policy(settings: Settings) -> ReadingPolicy:
+    return ReadingPolicy(
+        slots=settings.web.readings,
+        patience=settings.web.readings_wait,
+        max_log_bytes=settings.limits.max_log_bytes,
+        token_budget=settings.preparation.token_budget,
+        max_output_tokens=settings.preparation.max_output_tokens,
+        preparation=_preparation_limits(settings),
+    )
+
+
+def _preparation_limits(settings: Settings) -> PreparationLimits:
+    preparation = settings.preparation
+    return PreparationLimits(max_line_chars=preparation.max_line_chars, max_templates=preparation.max_templates)
 
 
 def _patience(settings: Settings) -> Patience:

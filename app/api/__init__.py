@@ -1,10 +1,12 @@
 """HTTP for programs: one file per resource, no logic."""
 
-from app.api import analyses, dead_letters, health, heimdall, metrics, openapi, statistics
+from app.api import analyses, dead_letters, health, heimdall, logs, metrics, openapi, reports, statistics
 
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
     analyses.blueprint,
+    reports.blueprint,
+    logs.blueprint,
     dead_letters.blueprint,
     statistics.blueprint,
     heimdall.blueprint,

@@ -3,14 +3,15 @@
 import re
 from typing import Any
 
-from flask import g, request
+from flask import Response, g, jsonify, request
 
 from app import telemetry
 from app.api import cursors, schemas
 from app.api.auth import needs
 from app.api.context import caller, container, limits
 from app.api.errors import FieldError, RequestInvalid
-from app.api.openapi import IDEMPOTENCY_KEY, SUBMISSION_BODY
+from app.api.log_schemas import PlanSchema
+from app.api.openapi import DRY_RUN, IDEMPOTENCY_KEY, SUBMISSION_BODY
 from app.api.parsing import Blueprint
 from app.domain.analyses import TERMINAL, Analysis, Filter, Submission
 from app.domain.errors import AnalysisNotFound
@@ -21,6 +22,7 @@ blueprint = Blueprint("analyses", __name__, url_prefix="/api/v1", description="A
 _ANALYSIS = schemas.AnalysisSchema()
 _ANALYSIS_WITH_LOG = schemas.AnalysisWithLogSchema()
 _PAGE = schemas.PageSchema()
+_PLAN = PlanSchema()
 #: Seconds between two looks that we ask of a caller.
 _POLL_SECONDS = 1
 _ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -31,7 +33,7 @@ Answer = tuple[object, dict[str, str]]
 
 @blueprint.route("/analyses", methods=["POST"])
 @needs(Scope.SUBMIT)
-@blueprint.doc(requestBody=SUBMISSION_BODY, parameters=[IDEMPOTENCY_KEY])
+@blueprint.doc(requestBody=SUBMISSION_BODY, parameters=[IDEMPOTENCY_KEY, DRY_RUN])
 @blueprint.arguments(schemas.SubmissionSchema())
 @blueprint.response(
     202,
@@ -43,10 +45,14 @@ Answer = tuple[object, dict[str, str]]
         "Idempotency-Replayed": {"description": "`true`: this is the first one again.", "schema": {"type": "string"}},
     },
 )
-def submit(fields: dict[str, Any]) -> Answer:
+@blueprint.alt_response(
+    200, schema=_PLAN, description="With `dry_run=true`: the plan. Nothing is stored.", success=True
+)
+def submit(fields: dict[str, Any]) -> Answer | Response:
     """Submit a log.
 
-    The answer comes when the analysis is stored: it will end, whatever happens to the processes in between.
+    The answer comes when the analysis is stored: it will end, whatever happens to the processes in between. With
+    `dry_run=true` it is the plan instead: who would be asked, what would be shown and redacted, what it would cost.
     """
     submission = Submission(
         project_id=caller().project_id,
@@ -55,6 +61,8 @@ def submit(fields: dict[str, Any]) -> Answer:
         request_id=g.request_id,
         **fields,
     )
+    if _is_dry_run():
+        return jsonify(_PLAN.dump(container().readings.plan(submission)))
     submitted = container().analyses.submit(submission)
     analysis = submitted.analysis
     headers = {
@@ -89,7 +97,7 @@ def look(shown: dict[str, Any], analysis_id: str) -> Answer:
 
     `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled.
     """
-    analysis = container().analyses.get(caller().project_id, _id(analysis_id), with_log="include" in shown)
+    analysis = container().analyses.get(caller().project_id, id_of(analysis_id), with_log="include" in shown)
     return analysis, _again(analysis)
 
 
@@ -102,7 +110,7 @@ def cancel(_nothing: dict[str, Any], analysis_id: str) -> Answer:
 
     A waiting one is cancelled at once; a running one stops its model call within a second.
     """
-    analysis = container().analyses.cancel(caller().project_id, _id(analysis_id))
+    analysis = container().analyses.cancel(caller().project_id, id_of(analysis_id))
     return analysis, _again(analysis)
 
 
@@ -115,7 +123,7 @@ def retry(_nothing: dict[str, Any], analysis_id: str) -> Answer:
 
     A failed or cancelled one goes again from the beginning: the same id, all its attempts, no deadline.
     """
-    analysis = container().analyses.retry(caller().project_id, _id(analysis_id))
+    analysis = container().analyses.retry(caller().project_id, id_of(analysis_id))
     return analysis, _again(analysis)
 
 
@@ -123,12 +131,19 @@ def _again(analysis: Analysis) -> dict[str, str]:
     return {} if analysis.status in TERMINAL else {"Retry-After": str(_POLL_SECONDS)}
 
 
-def _id(text: str) -> int:
+def id_of(text: str) -> int:
     """What is not an id is the id of nothing."""
     if not _ID.fullmatch(text) or int(text) > cursors.MAX_ID:
         raise AnalysisNotFound
     telemetry.bind(analysis_id=int(text))
     return int(text)
+
+
+def _is_dry_run() -> bool:
+    asked = request.args.get("dry_run", "false").lower()
+    if asked not in {"true", "false"}:
+        raise RequestInvalid([FieldError(where="query", field="dry_run", message="true or false.")])
+    return asked == "true"
 
 
 def _idempotency_key() -> str | None:

@@ -31,6 +31,9 @@ class Strict(Schema):
 class SubmissionSchema(Strict):
     """A log to analyze."""
 
+    #: Query parameters that say how to take the submission, and are no part of it.
+    ABOUT_THE_CALL = frozenset({"dry_run"})
+
     log_content = fields.String(
         required=True,
         attribute="log",

@@ -28,6 +28,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "app.cli.dead_letters:dead_letters",
                 "List, show, replay and discard what failed for good.",
             ),
+            "filter": (
+                "app.cli.logs:filter_",
+                "Print the records of a log that are loud enough, say something, or happened at some time.",
+            ),
+            "templates": ("app.cli.logs:templates", "Count a log by severity and by template."),
             "stats": ("app.cli.stats:stats", "Show how many analyses ended lately, how, and how long they took."),
         },
         "On this machine": {

@@ -3,13 +3,19 @@
 from app.client.answers import RemoteAnalysis, Usage
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
+from app.client.logs import Question, RemoteLogs, RemotePage, RemotePlan, RemoteRecord
 
 __all__ = [
     "ApiError",
     "Client",
     "ClientError",
     "ConnectionInvalid",
+    "Question",
     "RemoteAnalysis",
+    "RemoteLogs",
+    "RemotePage",
+    "RemotePlan",
+    "RemoteRecord",
     "ServerUnreachable",
     "SubmitOptions",
     "Submitted",

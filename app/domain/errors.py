@@ -2,16 +2,16 @@
 
     BifrostError
     ├── InvalidInput                 the caller can fix it
-    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid
+    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid  PatternInvalid
     │   ├── IdempotencyConflict
     │   └── WebhookUrlRefused
     ├── NotAllowed                   the caller needs another key
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound
-    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted  ReplaysUsedUp
+    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
     ├── Unavailable                  the caller can try again
-    │   ├── StorageUnavailable  BrokerUnavailable
+    │   ├── StorageUnavailable  BrokerUnavailable  ReadingsBusy
     │   └── MigrationsPending
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
@@ -70,6 +70,12 @@ class BodyUnreadable(InvalidInput):
     """The body is not valid JSON."""
 
     code = "body_unreadable"
+
+
+class PatternInvalid(InvalidInput):
+    """The regular expression is not one."""
+
+    code = "pattern_invalid"
 
 
 class CursorInvalid(InvalidInput):
@@ -156,6 +162,12 @@ class AnalysisUnfinished(Conflict):
     code = "analysis_unfinished"
 
 
+class DiagnosisMissing(Conflict):
+    """The analysis ended without a diagnosis."""
+
+    code = "diagnosis_missing"
+
+
 class LogDeleted(Conflict):
     """The log was deleted: its time was over."""
 
@@ -179,6 +191,12 @@ class StorageUnavailable(Unavailable):
     """The database is away: try again."""
 
     code = "storage_unavailable"
+
+
+class ReadingsBusy(Unavailable):
+    """As many logs as may be are being read for dry runs, filters and statistics: try again soon."""
+
+    code = "readings_busy"
 
 
 class BrokerUnavailable(Unavailable):

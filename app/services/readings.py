@@ -1,0 +1,136 @@
+"""Logs that are read while somebody waits for the answer: plans, excerpts, statistics. Nothing is stored."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.domain.analyses import Submission
+from app.domain.errors import AnalysisNotFound, LogDeleted, ReadingsBusy
+from app.domain.excerpts import Excerpt, LogStatistics, Wanted
+from app.domain.plans import Plan
+from app.domain.ports import Clock, Provider
+from app.domain.storage_ports import UnitOfWork
+from app.pipeline.composition import compose
+from app.pipeline.decoding import clean
+from app.pipeline.filtering import Paging, excerpt
+from app.pipeline.preparation import PreparationLimits, prepare
+from app.services.analyses import check_log
+from app.services.routing import RULES, Routing
+
+#: Seconds after which whoever was turned away may come back: about what one large log takes.
+_RETRY_AFTER = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadingPolicy:
+    """`slots`: logs read at a time in this process; `patience`: seconds to wait for one. See `app.settings`."""
+
+    slots: int
+    patience: float
+    max_log_bytes: int
+    token_budget: int
+    max_output_tokens: int
+    preparation: PreparationLimits
+
+
+class Readings:
+    """Plan, filter, count. All raise `ReadingsBusy` when as many logs as may be are being read."""
+
+    def __init__(
+        self,
+        unit_of_work: UnitOfWork,
+        routing: Routing,
+        *,
+        policy: ReadingPolicy,
+        cost: Callable[[str, str, tuple[int, int]], int | None],
+        clock: Clock,
+    ) -> None:
+        """`cost`: provider, model, tokens in and out -> micro-dollars, None when the model has no price."""
+        self._unit_of_work = unit_of_work
+        self._routing = routing
+        self._policy = policy
+        self._cost = cost
+        self._clock = clock
+        self._slots = threading.BoundedSemaphore(policy.slots)
+
+    def plan(self, submission: Submission) -> Plan:
+        """What `Analyses.submit` would set going, were there no cache.
+
+        Raises `LogEmpty`, `LogTooLarge`, `ProviderNotConfigured`.
+        """
+        text, replaced = self._checked(submission.log)
+        chain = self._routing.chain(submission.source)
+        first = chain[0]
+        budget = min(self._policy.token_budget, first.token_budget)
+        with self._slot():
+            prepared = prepare(
+                text,
+                limits=self._policy.preparation,
+                token_budget=budget,
+                bytes_replaced=submission.bytes_replaced + replaced,
+            )
+        coverage = prepared.coverage
+        tokens = (0, 0) if first.name == RULES else (coverage.tokens_estimated, self._policy.max_output_tokens)
+        model = _model(first, submission)
+        return Plan(
+            provider=first.name,
+            model=model,
+            chain=tuple(provider.name for provider in chain),
+            coverage=coverage,
+            prompt_tokens=tokens[0],
+            max_completion_tokens=tokens[1],
+            max_cost_micro_usd=self._cost(first.name, model, tokens),
+        )
+
+    def filter(self, log: str, wanted: Wanted, paging: Paging) -> Excerpt:
+        """Records of a log. Raises `LogEmpty`, `LogTooLarge`, `PatternInvalid`."""
+        return self._excerpt(self._checked(log)[0], wanted, paging)
+
+    def filter_stored(self, project_id: int, analysis_id: int, wanted: Wanted, paging: Paging) -> Excerpt:
+        """Records of an analysis' log. Raises `AnalysisNotFound`, `LogDeleted`, `PatternInvalid`."""
+        return self._excerpt(self._stored(project_id, analysis_id), wanted, paging)
+
+    def statistics(self, log: str, *, most: int) -> LogStatistics:
+        """Counts of a log, and its `most` telling templates. Raises `LogEmpty`, `LogTooLarge`."""
+        return self._composed(self._checked(log)[0], most)
+
+    def statistics_stored(self, project_id: int, analysis_id: int, *, most: int) -> LogStatistics:
+        """The same of an analysis' log. Raises `AnalysisNotFound`, `LogDeleted`."""
+        return self._composed(self._stored(project_id, analysis_id), most)
+
+    def _checked(self, log: str) -> tuple[str, int]:
+        decoded = clean(log)
+        check_log(decoded.text, max_bytes=self._policy.max_log_bytes)
+        return decoded.text, decoded.bytes_replaced
+
+    def _stored(self, project_id: int, analysis_id: int) -> str:
+        with self._unit_of_work() as tx:
+            analysis = tx.analyses.get(project_id, analysis_id, with_log=True)
+        if analysis is None:
+            raise AnalysisNotFound
+        if analysis.log_content is None:
+            raise LogDeleted
+        return analysis.log_content
+
+    def _excerpt(self, log: str, wanted: Wanted, paging: Paging) -> Excerpt:
+        with self._slot():
+            return excerpt(log, wanted, paging, self._clock.now())
+
+    def _composed(self, log: str, most: int) -> LogStatistics:
+        with self._slot():
+            return compose(log, most=most, limits=self._policy.preparation)
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """Reading takes a processor from everybody else of this process: few at a time, and nobody waits for long."""
+        if not self._slots.acquire(timeout=self._policy.patience):
+            raise ReadingsBusy(retry_after=_RETRY_AFTER)
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+
+def _model(provider: Provider, submission: Submission) -> str:
+    return provider.model if provider.name == RULES else submission.model or provider.model
