@@ -5,7 +5,7 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import cast
 
@@ -46,7 +46,9 @@ def _opened(name: str) -> BufferedReader:
         return Path(name).open("rb")
     if sys.stdin is None:
         raise Stop("standard input: closed, there is nothing to read.")
-    return cast(BufferedReader, sys.stdin.buffer)
+    found: object = sys.stdin.buffer
+    # one that somebody has put in its place may not know how to peek
+    return found if isinstance(found, BufferedReader) else BufferedReader(cast(RawIOBase, found))
 
 
 def _told(name: str) -> str:
