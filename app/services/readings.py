@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.analyses import Submission
 from app.domain.errors import AnalysisNotFound, LogDeleted, ReadingsBusy
@@ -15,6 +15,7 @@ from app.pipeline.composition import compose
 from app.pipeline.decoding import clean
 from app.pipeline.filtering import Paging, excerpt
 from app.pipeline.preparation import PreparationLimits, prepare
+from app.pipeline.prompting import build_prompt
 from app.services.analyses import check_log
 from app.services.routing import RULES, Routing
 
@@ -70,9 +71,18 @@ class Readings:
                 token_budget=budget,
                 bytes_replaced=submission.bytes_replaced + replaced,
             )
-        coverage = prepared.coverage
-        tokens = (0, 0) if first.name == RULES else (coverage.tokens_estimated, self._policy.max_output_tokens)
         model = _model(first, submission)
+        prompt = build_prompt(
+            prepared,
+            language=submission.language,
+            analysis_type=submission.analysis_type,
+            service_name=submission.service_name,
+            environment=submission.environment,
+            model=model,
+            max_output_tokens=self._policy.max_output_tokens,
+        )
+        coverage = replace(prepared.coverage, tokens_estimated=prompt.tokens_estimated)
+        tokens = (0, 0) if first.name == RULES else (prompt.tokens_estimated, prompt.max_output_tokens)
         return Plan(
             provider=first.name,
             model=model,
