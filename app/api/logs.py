@@ -6,6 +6,7 @@ from app.api import log_schemas as schemas
 from app.api.analyses import id_of
 from app.api.auth import needs
 from app.api.context import caller, container, limits
+from app.api.openapi import SUBMISSION_BODY
 from app.api.parsing import Blueprint
 from app.domain.keys import Scope
 
@@ -19,6 +20,7 @@ _STATISTICS = schemas.LogStatisticsSchema()
 
 @blueprint.route("/logs/filter", methods=["POST"])
 @needs(Scope.SUBMIT)
+@blueprint.doc(requestBody=SUBMISSION_BODY)
 @blueprint.arguments(schemas.ExcerptBodySchema())
 @blueprint.response(200, _EXCERPT)
 def filter_(asked: dict[str, Any]) -> object:
@@ -31,6 +33,7 @@ def filter_(asked: dict[str, Any]) -> object:
 
 @blueprint.route("/logs/statistics", methods=["POST"])
 @needs(Scope.SUBMIT)
+@blueprint.doc(requestBody=SUBMISSION_BODY)
 @blueprint.arguments(schemas.StatisticsBodySchema())
 @blueprint.response(200, _STATISTICS)
 def statistics(asked: dict[str, Any]) -> object:
