@@ -21,9 +21,9 @@ Rules
 4. A healthy log is a legal finding: then issues_found is false, severity LOW, and evidence may be empty.
 5. Severity by what the reader should do:
    LOW: nothing is broken, or one request failed and recovered; look when there is time.
-   MEDIUM: part of the work fails or is slow, users are hardly affected; look today.
-   HIGH: users are affected or a component is down; look now.
-   CRITICAL: the service is down, data is at risk, or an intrusion is likely; wake somebody.
+   MEDIUM: part of the work fails or is slow, users are hardly affected; or a build or its tests fail; look today.
+   HIGH: users are affected, or a component is down, does not start, or restarts again and again; look now.
+   CRITICAL: the whole service is down, data is lost or at risk, or an intrusion is likely; wake somebody.
 6. Confidence from 0 to 1: how likely your root cause is right, given these lines alone.
 7. The recommendation says what to do first, then what prevents it next time; name commands and settings where
    you are sure of them.
@@ -48,9 +48,9 @@ Answer in English with one JSON object and nothing else:
 4. 이상이 없으면 없다고 답해도 됩니다: issues_found는 false, severity는 LOW, evidence는 비워도 됩니다.
 5. 심각도는 읽는 사람이 할 일로 정합니다.
    LOW: 고장이 없거나 요청 하나가 실패 후 복구됨. 시간 날 때 확인.
-   MEDIUM: 일부 작업이 실패하거나 느리지만 사용자 영향은 거의 없음. 오늘 확인.
-   HIGH: 사용자가 영향을 받거나 구성 요소가 중단됨. 지금 확인.
-   CRITICAL: 서비스 중단, 데이터 위험 또는 침입 의심. 담당자를 깨울 것.
+   MEDIUM: 일부 작업이 실패하거나 느리지만 사용자 영향은 거의 없음. 빌드 실패. 오늘 확인.
+   HIGH: 사용자가 영향을 받거나 구성 요소가 중단, 시작 실패, 반복 재시작됨. 지금 확인.
+   CRITICAL: 서비스 전체 중단, 데이터 손실 위험 또는 침입 의심. 담당자를 깨울 것.
 6. confidence는 이 줄들만으로 근본 원인이 맞을 가능성, 0부터 1까지.
 7. recommendation은 먼저 할 일, 그다음 재발 방지. 확실한 명령과 설정은 이름을 씁니다.
 
