@@ -10,6 +10,7 @@ from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
 from app.pipeline.preparation import PreparationLimits
+from app.pipeline.windows import WindowLimits
 from app.providers import prices
 from app.providers.factories import FACTORIES
 from app.publishers import posting
@@ -27,7 +28,7 @@ from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
-from app.services.readings import ReadingPolicy, Readings
+from app.services.previews import PreviewPolicy, Previews
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
@@ -47,7 +48,7 @@ class Container:
     settings: Settings
     clock: Clock
     analyses: Analyses
-    readings: Readings
+    previews: Previews
     dead_letters: DeadLetters
     keys: Keys
     health: HealthCheck
@@ -103,7 +104,7 @@ def build(settings: Settings) -> Container:
             cache_ttl=settings.cache.ttl_seconds,
             publishers=publishers,
         ),
-        readings=Readings(unit_of_work, routing, policy=_reading_policy(settings), cost=costs.cost, clock=clock),
+        previews=Previews(unit_of_work, routing, policy=_preview_policy(settings), cost=costs.cost, clock=clock),
         dead_letters=DeadLetters(
             unit_of_work,
             routing,
@@ -227,10 +228,10 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
     )
 
 
-def _reading_policy(settings: Settings) -> ReadingPolicy:
-    return ReadingPolicy(
-        slots=settings.web.readings,
-        patience=settings.web.readings_wait,
+def _preview_policy(settings: Settings) -> PreviewPolicy:
+    return PreviewPolicy(
+        slots=settings.web.previews,
+        patience=settings.web.previews_wait,
         max_log_bytes=settings.limits.max_log_bytes,
         token_budget=settings.preparation.token_budget,
         max_output_tokens=settings.preparation.max_output_tokens,
@@ -240,7 +241,11 @@ def _reading_policy(settings: Settings) -> ReadingPolicy:
 
 def _preparation_limits(settings: Settings) -> PreparationLimits:
     preparation = settings.preparation
-    return PreparationLimits(max_line_chars=preparation.max_line_chars, max_templates=preparation.max_templates)
+    return PreparationLimits(
+        max_line_chars=preparation.max_line_chars,
+        max_templates=preparation.max_templates,
+        windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
+    )
 
 
 def _patience(settings: Settings) -> Patience:

@@ -140,13 +140,13 @@ class Web(Section):
     workers: int = Field(2, ge=1, description="Web processes.")
     threads: int = Field(32, ge=1, description="Threads in each web process; most of them wait for clients.")
     active: int = Field(4, ge=1, description="Requests that each web process works on at the same time.")
-    readings: int = Field(
+    previews: int = Field(
         1,
         ge=1,
         description="Logs that each web process reads itself at the same time, for dry runs, filters and statistics.",
     )
-    readings_wait: float = Field(
-        2.0, ge=0, description="Seconds to wait for one of these places before answering 503 `readings_busy`."
+    previews_wait: float = Field(
+        2.0, ge=0, description="Seconds to wait for one of these places before answering 503 `previews_busy`."
     )
 
 
@@ -309,6 +309,17 @@ class Preparation(Section):
     max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
 
 
+class Windows(Section):
+    """Logs with more errors than one prompt can show: further prompts, and one that makes a single diagnosis of all."""
+
+    max_calls: int = Field(
+        8, ge=1, description="Questions one analysis may ask, the first and the last one included; below 3: one prompt."
+    )
+    max_tokens: int = Field(
+        80_000, ge=0, description="Tokens of all questions and answers of one analysis: beyond, no more windows."
+    )
+
+
 class Cache(Section):
     """Answers given again."""
 
@@ -410,6 +421,7 @@ class Settings(Section):
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
+    windows: Windows = Windows()
     cache: Cache = Cache()
     ai: Ai = Ai()
     ollama: Ollama = Ollama()

@@ -62,7 +62,7 @@ def submit(fields: dict[str, Any]) -> Answer | Response:
         **fields,
     )
     if _is_dry_run():
-        return jsonify(_PLAN.dump(container().readings.plan(submission)))
+        return jsonify(_PLAN.dump(container().previews.plan(submission)))
     submitted = container().analyses.submit(submission)
     analysis = submitted.analysis
     headers = {

@@ -83,7 +83,7 @@ TABLE: Mapping[type[errors.BifrostError], tuple[HTTPStatus, str]] = {
     errors.ReplaysUsedUp: (HTTPStatus.CONFLICT, "It may not go again"),
     errors.Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Try again soon"),
     errors.StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The database is away"),
-    errors.ReadingsBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "Too many logs are being read"),
+    errors.PreviewsBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "Too many logs are being read"),
     errors.BrokerUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The broker is away"),
     errors.MigrationsPending: (HTTPStatus.SERVICE_UNAVAILABLE, "The database needs an upgrade"),
     errors.ProviderNotConfigured: (HTTPStatus.UNPROCESSABLE_ENTITY, "The provider is not configured"),

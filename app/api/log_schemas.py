@@ -134,8 +134,13 @@ class PlanSchema(Schema):
     model = fields.String()
     chain = fields.List(fields.String(), metadata=_about("Who may be asked, in order; the rules come last."))
     coverage = fields.Nested(CoverageSchema, metadata=_about("What would be shown, and what would be redacted."))
-    prompt_tokens = fields.Integer(metadata=_about("Estimated, rather too many than too few; 0 without a model."))
-    max_completion_tokens = fields.Integer(metadata=_about("The most that the answer may have."))
+    calls = fields.Integer(
+        metadata=_about("Questions: more than one for errors that one prompt cannot show; 0: no model.")
+    )
+    prompt_tokens = fields.Integer(
+        metadata=_about("Of all calls. Estimated, rather too many than too few; 0 without a model.")
+    )
+    max_completion_tokens = fields.Integer(metadata=_about("The most that the answers may have."))
     max_cost_usd = fields.Float(
-        allow_none=True, metadata=_about("Of one call with as many tokens; null when the model has no price.")
+        allow_none=True, metadata=_about("Of as many tokens; null when the model has no price.")
     )

@@ -28,7 +28,7 @@ def filter_(asked: dict[str, Any]) -> object:
 
     Secrets are returned as they came, unless `redact` is true. The body may also be text/plain, with the rest as query.
     """
-    return container().readings.filter(asked["log"], asked["wanted"], asked["paging"])
+    return container().previews.filter(asked["log"], asked["wanted"], asked["paging"])
 
 
 @blueprint.route("/logs/statistics", methods=["POST"])
@@ -39,7 +39,7 @@ def filter_(asked: dict[str, Any]) -> object:
 def statistics(asked: dict[str, Any]) -> object:
     """Count a log by level and by template. Patterns are redacted."""
     most = asked.get("limit", limits().page_default)
-    return container().readings.statistics(asked["log_content"], most=most)
+    return container().previews.statistics(asked["log_content"], most=most)
 
 
 @blueprint.route("/analyses/<analysis_id>/log", methods=["GET"])
@@ -52,7 +52,7 @@ def filter_stored(asked: dict[str, Any], analysis_id: str) -> object:
     Whoever may read the analysis may read its log as it was sent, as with `?include=log_content`; `redact=true` hides
     secrets.
     """
-    return container().readings.filter_stored(caller().project_id, id_of(analysis_id), asked["wanted"], asked["paging"])
+    return container().previews.filter_stored(caller().project_id, id_of(analysis_id), asked["wanted"], asked["paging"])
 
 
 @blueprint.route("/analyses/<analysis_id>/log/statistics", methods=["GET"])
@@ -62,4 +62,4 @@ def filter_stored(asked: dict[str, Any], analysis_id: str) -> object:
 def statistics_stored(asked: dict[str, Any], analysis_id: str) -> object:
     """Count the log of an analysis by level and by template. Patterns are redacted."""
     most = asked.get("limit", limits().page_default)
-    return container().readings.statistics_stored(caller().project_id, id_of(analysis_id), most=most)
+    return container().previews.statistics_stored(caller().project_id, id_of(analysis_id), most=most)

@@ -174,6 +174,8 @@ class CoverageSchema(Schema):
     token_budget = fields.Integer()
     evidence_cited = fields.Integer()
     evidence_dropped = fields.Integer(metadata=_about("Cited, but not in the log."))
+    windows = fields.Integer(metadata=_about("Prompts that errors needed beyond the first one."))
+    windows_asked = fields.Integer(metadata=_about("How many of these a model answered."))
     similar_to = fields.Integer(
         allow_none=True,
         metadata=_about("The analysis whose answer was taken over: its log has the same warnings and errors."),

@@ -60,7 +60,8 @@ def _asked(plan: RemotePlan) -> str:
 def _cost(plan: RemotePlan) -> str:
     if not plan.prompt_tokens:
         return "nothing: no model is asked"
-    tokens = f"about {plan.prompt_tokens:,} tokens, and at most {plan.max_completion_tokens:,} of the answer"
+    calls = "" if plan.calls == 1 else f"in {plan.calls} calls "
+    tokens = f"{calls}about {plan.prompt_tokens:,} tokens, and at most {plan.max_completion_tokens:,} of answers"
     if plan.max_cost_usd is None:
         return f"{tokens}; the model has no price (`ai.prices`)"
-    return f"at most ${plan.max_cost_usd:,.4f} a call: {tokens}"
+    return f"at most ${plan.max_cost_usd:,.4f}: {tokens}"

@@ -23,6 +23,7 @@ class RemotePlan:
     model: str
     chain: tuple[str, ...]
     coverage: Coverage | None
+    calls: int
     prompt_tokens: int
     max_completion_tokens: int
     #: None: the model has no price.
@@ -86,6 +87,7 @@ class RemoteLogs:
             model=found.text("model") or "",
             chain=tuple(map(str, found.items("chain"))),
             coverage=read_coverage(found.child("coverage")),
+            calls=found.integer("calls", 0),
             prompt_tokens=found.integer("prompt_tokens", 0),
             max_completion_tokens=found.integer("max_completion_tokens", 0),
             max_cost_usd=found.number("max_cost_usd"),

@@ -11,7 +11,7 @@
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
     ├── Unavailable                  the caller can try again
-    │   ├── StorageUnavailable  BrokerUnavailable  ReadingsBusy
+    │   ├── StorageUnavailable  BrokerUnavailable  PreviewsBusy
     │   └── MigrationsPending
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
@@ -193,10 +193,10 @@ class StorageUnavailable(Unavailable):
     code = "storage_unavailable"
 
 
-class ReadingsBusy(Unavailable):
+class PreviewsBusy(Unavailable):
     """As many logs as may be are being read for dry runs, filters and statistics: try again soon."""
 
-    code = "readings_busy"
+    code = "previews_busy"
 
 
 class BrokerUnavailable(Unavailable):

@@ -15,10 +15,12 @@ class Plan:
     #: Everybody who may be asked when those before fail, by name; the rules come last.
     chain: tuple[str, ...]
     coverage: Coverage
-    #: Of one call: estimated on the high side, and the most that the answer may have. 0 without a model.
+    #: Calls: one, or those of the log's windows, too, and one that makes a single diagnosis of all.
+    calls: int
+    #: Of all calls: estimated on the high side, and the most that the answer may have. 0 without a model.
     prompt_tokens: int
     max_completion_tokens: int
-    #: Of one call with as many; None when the model has no price.
+    #: Of as many; None when the model has no price.
     max_cost_micro_usd: int | None
 
     @property

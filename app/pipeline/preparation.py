@@ -1,20 +1,23 @@
 """Log text to a prepared log: runs the steps and accounts for every line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.diagnoses import Coverage, LeftOut
 from app.domain.logs import PreparedLog
 from app.pipeline import lines
 from app.pipeline.prompting import overhead
 from app.pipeline.steps import STEPS, Draft
+from app.pipeline.windows import WindowLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationLimits:
-    """Characters a displayed line may have, and templates kept."""
+    """Characters a displayed line may have, templates kept, and what one analysis may ask for."""
 
     max_line_chars: int = 1000
     max_templates: int = 2000
+    #: No windows, unless told.
+    windows: WindowLimits = field(default_factory=WindowLimits)
 
 
 def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0) -> PreparedLog:
@@ -27,6 +30,7 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         max_line_chars=limits.max_line_chars,
         max_templates=limits.max_templates,
         token_budget=token_budget,
+        max_windows=limits.windows.most(token_budget),
     )
     for step in STEPS:
         step(draft)
@@ -37,6 +41,7 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         first_error=draft.first_error,
         coverage=_coverage(draft, len(log.encode()), bytes_replaced),
         placeholders=draft.placeholders,
+        windows=draft.windows,
         owners=draft.fitted.owners if draft.fitted else (),
     )
 

@@ -37,9 +37,9 @@ def build_prompt(  # noqa: PLR0913 — the fields of one question, all by name
     instructions = _instructions(coverage.token_budget)
     system = instructions[language if language in instructions else Language.EN]
     frame = _frame(
-        (analysis_type, service_name, environment), (coverage.lines_total, coverage.lines_sent, coverage.records)
+        (analysis_type, service_name, environment), (coverage.lines_total, len(prepared.shown), coverage.records)
     )
-    content = f"{frame}\n{layout.body(prepared.shown, rows(prepared))}"
+    content = "\n".join((frame, *prepared.preface, layout.body(prepared.shown, rows(prepared))))
     return Prompt(
         system=system,
         messages=(Message(role="user", content=content),),

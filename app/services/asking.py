@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from app.domain.analyses import Claim
+from app.domain.analyses import Claim, Failure
 from app.domain.diagnoses import Coverage, Diagnosis
 from app.domain.errors import AnswerMalformed, AnswerTruncated, PromptTooLong
 from app.domain.logs import PreparedLog
@@ -30,6 +30,8 @@ class Asked:
     response: str
     coverage: Coverage
     usage: Usage
+    #: Why less was read than could have been: a call of several failed.
+    shortfall: Failure | None = None
 
 
 class Asking:
@@ -75,8 +77,9 @@ class Asking:
         coverage = replace(
             prepared.coverage,
             tokens_estimated=prompt.tokens_estimated,
-            evidence_cited=grounded.cited,
-            evidence_dropped=grounded.dropped,
+            # of the windows of a log and of the answer that makes one of theirs, all count
+            evidence_cited=prepared.coverage.evidence_cited + grounded.cited,
+            evidence_dropped=prepared.coverage.evidence_dropped + grounded.dropped,
         )
         return Asked(
             provider=provider.name,

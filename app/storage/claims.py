@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from app.domain.analyses import ALONE_QUEUE, CacheMode, Claim, Conclusion, Failure, Language, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
+from app.domain.readings import Progress
 from app.domain.storage_ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
 from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
@@ -40,6 +41,12 @@ _CLAIM = text("""
 """)
 _LOG = text("SELECT log_content, log_zstd FROM analysis_results WHERE id = :id")
 _PREPARED = text("SELECT body FROM analysis_preparations WHERE analysis_id = :id")
+_KEEP = text("""
+    INSERT INTO analysis_preparations (analysis_id, body)
+    SELECT id, :body FROM analysis_results WHERE id = :id AND epoch = :epoch AND status = 'running' FOR UPDATE
+    ON CONFLICT (analysis_id) DO UPDATE SET body = excluded.body
+    RETURNING analysis_id
+""")
 
 #: The provider was not asked: how long that has been so decides how long it may go on.
 _NOT_ASKED = frozenset({ProviderResting.code, ProviderBusy.code})
@@ -181,13 +188,18 @@ class PostgresClaims:
     def store_prepared(self, claim: Claim, prepared: PreparedLog, *, queue: str) -> bool:
         """Hand over to the next stage. False: the claim is no longer ours, nothing was written."""
         values = _fence(claim, outcome="prepared", status="queued")
-        values |= {"stage": Stage.INFER, "queue": queue, "body": codecs.pack(prepared)}
+        values |= {"stage": Stage.INFER, "queue": queue, "body": codecs.pack(Progress(prepared=prepared))}
         return self._connection.execute(_HAND_ON, values).first() is not None
 
-    def prepared_of(self, claim: Claim) -> PreparedLog | None:
-        """What the first stage stored."""
+    def progress_of(self, claim: Claim) -> Progress | None:
+        """What the first stage stored, and what earlier attempts have added."""
         body = self._connection.execute(_PREPARED, {"id": claim.analysis_id}).scalar()
         return None if body is None else codecs.unpack(body)
+
+    def keep(self, claim: Claim, progress: Progress) -> bool:
+        """Store what was read so far. False: the claim is no longer ours, nothing was written."""
+        values = {"id": claim.analysis_id, "epoch": claim.epoch, "body": codecs.pack(progress)}
+        return self._connection.execute(_KEEP, values).first() is not None
 
     def extend(self, claims: Sequence[tuple[int, int]], *, lease: float) -> Sequence[Heartbeat]:
         """Extend leases of (id, epoch); those missing from the answer are lost."""

@@ -26,10 +26,11 @@ from app.domain.statistics import Counts, ModelTally, Summary, tally
 from app.domain.storage_ports import QueueDepth
 from app.pipeline.decoding import clean
 from app.pipeline.preparation import PreparationLimits
+from app.pipeline.windows import WindowLimits
 from app.providers.rules import Rules
 from app.services.analyses import Page, Submitted
 from app.services.bridges import BridgesStatus
-from app.services.readings import ReadingPolicy, Readings
+from app.services.previews import PreviewPolicy, Previews
 from app.services.routing import RULES, Routing
 from app.settings import Settings
 from tests.support.tiny_providers import Scripted
@@ -195,23 +196,26 @@ class Parts:
         self.announcing = Announcing()
         self.bridges = Bridges()
         self.statistics = Statistics()
-        self.readings = Readings(
-            lambda: nullcontext(SimpleNamespace(analyses=_Kept(self.analyses))),
-            Routing(providers={"ollama": Scripted(steps=()), RULES: Rules()}, auto=("ollama",)),
-            policy=ReadingPolicy(
-                slots=1,
-                patience=0.0,
-                max_log_bytes=self.settings.limits.max_log_bytes,
-                token_budget=8000,
-                max_output_tokens=1200,
-                preparation=PreparationLimits(),
-            ),
-            # a dollar for a million tokens
-            cost=lambda provider, model, tokens: (
-                None if model == "unpriced" else 0 if provider == RULES else sum(tokens)
-            ),
-            clock=SystemClock(),
-        )
+        self.previews = make_previews(self.analyses, max_log_bytes=self.settings.limits.max_log_bytes)
+
+
+def make_previews(analyses: Analyses, *, max_log_bytes: int, windows: WindowLimits | None = None) -> Previews:
+    """The real service: it does no I/O but for the stored log."""
+    return Previews(
+        lambda: nullcontext(SimpleNamespace(analyses=_Kept(analyses))),
+        Routing(providers={"ollama": Scripted(steps=()), RULES: Rules()}, auto=("ollama",)),
+        policy=PreviewPolicy(
+            slots=1,
+            patience=0.0,
+            max_log_bytes=max_log_bytes,
+            token_budget=8000,
+            max_output_tokens=1200,
+            preparation=PreparationLimits(windows=windows or WindowLimits()),
+        ),
+        # a dollar for a million tokens
+        cost=lambda provider, model, tokens: None if model == "unpriced" else 0 if provider == RULES else sum(tokens),
+        clock=SystemClock(),
+    )
 
 
 @dataclass

@@ -262,8 +262,8 @@ def test_a_dry_run_of_several_logs_goes_on_behind_one_that_is_none(run, served, 
 
 
 def test_a_dry_run_waits_while_the_server_reads_other_logs(run, served, file, parts):
-    parts.readings._slots.acquire()
-    freed = threading.Timer(0.3, parts.readings._slots.release)
+    parts.previews._slots.acquire()
+    freed = threading.Timer(0.3, parts.previews._slots.release)
     freed.start()
     try:
         assert run("submit", file, "--dry-run").exit_code == 0

@@ -146,6 +146,7 @@ def test_a_dry_run_tells_the_plan_and_stores_nothing(keyed, parts):
     assert (plan["provider"], plan["model"], plan["chain"]) == ("ollama", "tiny", ["ollama", "rules"])
     assert plan["coverage"]["redactions"] == {"SECRET": 1}
     assert (plan["coverage"]["lines_sent"], plan["coverage"]["templates"]) == (4, 3)
+    assert plan["calls"] == 1
     assert 0 < plan["prompt_tokens"] <= 8000
     assert plan["max_cost_usd"] == (plan["prompt_tokens"] + plan["max_completion_tokens"]) / 1e6
     assert parts.analyses.submissions == []
@@ -194,13 +195,13 @@ def test_only_a_few_logs_are_read_at_a_time_and_the_others_are_told_to_come_back
             assert leave.wait(30)
             raise RuntimeError
 
-    parts.readings._clock = Slow()
+    parts.previews._clock = Slow()
     holder = threading.Thread(target=lambda: keyed.post("/api/v1/logs/filter", json={"log_content": LOG}))
     holder.start()
     try:
         assert entered.wait(30)
         answer = keyed.post(f"{URL}?dry_run=true", json={"log_content": LOG})
-        assert (answer.status_code, answer.json["code"]) == (503, "readings_busy")
+        assert (answer.status_code, answer.json["code"]) == (503, "previews_busy")
         assert answer.headers["Retry-After"] == "1"
     finally:
         leave.set()

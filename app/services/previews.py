@@ -6,16 +6,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from app.domain.analyses import Submission
-from app.domain.errors import AnalysisNotFound, LogDeleted, ReadingsBusy
+from app.domain.errors import AnalysisNotFound, LogDeleted, PreviewsBusy
 from app.domain.excerpts import Excerpt, LogStatistics, Wanted
+from app.domain.logs import PreparedLog
 from app.domain.plans import Plan
 from app.domain.ports import Clock, Provider
 from app.domain.storage_ports import UnitOfWork
 from app.pipeline.composition import compose
 from app.pipeline.decoding import clean
 from app.pipeline.filtering import Paging, excerpt
+from app.pipeline.gathering import window_log
 from app.pipeline.preparation import PreparationLimits, prepare
 from app.pipeline.prompting import build_prompt
+from app.pipeline.windows import WindowLimits
 from app.services.analyses import check_log
 from app.services.routing import RULES, Routing
 
@@ -24,7 +27,7 @@ _RETRY_AFTER = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReadingPolicy:
+class PreviewPolicy:
     """`slots`: logs read at a time in this process; `patience`: seconds to wait for one. See `app.settings`."""
 
     slots: int
@@ -35,15 +38,15 @@ class ReadingPolicy:
     preparation: PreparationLimits
 
 
-class Readings:
-    """Plan, filter, count. All raise `ReadingsBusy` when as many logs as may be are being read."""
+class Previews:
+    """Plan, filter, count. All raise `PreviewsBusy` when as many logs as may be are being read."""
 
     def __init__(
         self,
         unit_of_work: UnitOfWork,
         routing: Routing,
         *,
-        policy: ReadingPolicy,
+        policy: PreviewPolicy,
         cost: Callable[[str, str, tuple[int, int]], int | None],
         clock: Clock,
     ) -> None:
@@ -63,35 +66,52 @@ class Readings:
         text, replaced = self._checked(submission.log)
         chain = self._routing.chain(submission.source)
         first = chain[0]
-        budget = min(self._policy.token_budget, first.token_budget)
+        limits = self._policy.preparation
+        if first.name == RULES:
+            limits = replace(limits, windows=WindowLimits())
         with self._slot():
             prepared = prepare(
                 text,
-                limits=self._policy.preparation,
-                token_budget=budget,
+                limits=limits,
+                token_budget=min(self._policy.token_budget, first.token_budget),
                 bytes_replaced=submission.bytes_replaced + replaced,
             )
         model = _model(first, submission)
-        prompt = build_prompt(
-            prepared,
-            language=submission.language,
-            analysis_type=submission.analysis_type,
-            service_name=submission.service_name,
-            environment=submission.environment,
-            model=model,
-            max_output_tokens=self._policy.max_output_tokens,
-        )
-        coverage = replace(prepared.coverage, tokens_estimated=prompt.tokens_estimated)
-        tokens = (0, 0) if first.name == RULES else (prompt.tokens_estimated, prompt.max_output_tokens)
+        asked = self._prompt_tokens(prepared, submission)
+        calls = 0 if first.name == RULES else len(asked)
+        tokens = (sum(asked[:calls]), calls * self._policy.max_output_tokens)
         return Plan(
             provider=first.name,
             model=model,
             chain=tuple(provider.name for provider in chain),
-            coverage=coverage,
+            coverage=replace(prepared.coverage, tokens_estimated=asked[0]),
+            calls=calls,
             prompt_tokens=tokens[0],
             max_completion_tokens=tokens[1],
             max_cost_micro_usd=self._cost(first.name, model, tokens),
         )
+
+    def _prompt_tokens(self, prepared: PreparedLog, submission: Submission) -> list[int]:
+        """Of each question: the first, those of the windows, and the one that makes a single diagnosis of all."""
+
+        def estimated(log: PreparedLog) -> int:
+            return build_prompt(
+                log,
+                language=submission.language,
+                analysis_type=submission.analysis_type,
+                service_name=submission.service_name,
+                environment=submission.environment,
+                model=submission.model,
+                max_output_tokens=self._policy.max_output_tokens,
+            ).tokens_estimated
+
+        if prepared.windows is None:
+            return [estimated(prepared)]
+        windows = [
+            estimated(window_log(prepared, part, language=submission.language)) for part in prepared.windows.parts
+        ]
+        # what the last one says is known when the others are answered: it may take all that a prompt may have
+        return [estimated(prepared), *windows, prepared.coverage.token_budget]
 
     def filter(self, log: str, wanted: Wanted, paging: Paging) -> Excerpt:
         """Records of a log. Raises `LogEmpty`, `LogTooLarge`, `PatternInvalid`."""
@@ -135,7 +155,7 @@ class Readings:
     def _slot(self) -> Iterator[None]:
         """Reading takes a processor from everybody else of this process: few at a time, and nobody waits for long."""
         if not self._slots.acquire(timeout=self._policy.patience):
-            raise ReadingsBusy(retry_after=_RETRY_AFTER)
+            raise PreviewsBusy(retry_after=_RETRY_AFTER)
         try:
             yield
         finally:
