@@ -25,7 +25,6 @@ def previews():
 def test_a_plan_counts_the_calls_of_windows_and_the_one_that_gathers_them(previews):
     plan = previews.plan(Submission(project_id=1, log=LOG))
     assert 3 <= plan.calls <= 8
-    assert plan.coverage.windows >= plan.calls - 2
     assert plan.max_completion_tokens == plan.calls * 1200
     assert plan.coverage.tokens_estimated + 8000 < plan.prompt_tokens <= plan.calls * 8000
     assert plan.max_cost_micro_usd == plan.prompt_tokens + plan.max_completion_tokens
