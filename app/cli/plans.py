@@ -47,7 +47,7 @@ def _lines(name: str, plan: RemotePlan, wanted: Order) -> list[str]:
     ]
     if plan.coverage:
         read = rendering.coverage_line(plan.coverage, language=wanted.options.language or "en")
-        lines.append(f"  Would read  {read}")
+        lines.append(f"  Would read  {read}" + (" in the first call" if plan.calls > 1 else ""))
     return [*lines, f"  Would cost  {_cost(plan)}"]
 
 
@@ -64,4 +64,4 @@ def _cost(plan: RemotePlan) -> str:
     tokens = f"{calls}about {plan.prompt_tokens:,} tokens, and at most {plan.max_completion_tokens:,} of answers"
     if plan.max_cost_usd is None:
         return f"{tokens}; the model has no price (`ai.prices`)"
-    return f"at most ${plan.max_cost_usd:,.4f}: {tokens}"
+    return f"at most ${plan.max_cost_usd:,.4f}: {tokens}" if plan.max_cost_usd else f"nothing: {tokens}"
