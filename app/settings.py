@@ -309,6 +309,17 @@ class Preparation(Section):
     max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
 
 
+class Prompts(Section):
+    """Stored prompts, and what people say of their answers."""
+
+    max_prompts: int = Field(200, ge=1, description="Most prompts a project may have.")
+    max_versions: int = Field(1000, ge=1, description="Most versions of one prompt.")
+    max_text_chars: int = Field(8000, ge=1, description="Longest text of a version, in characters.")
+    max_description_chars: int = Field(500, ge=0, le=500, description="Longest description of a version.")
+    max_output_tokens: int = Field(4000, ge=100, description="Most `max_output_tokens` that a version may ask for.")
+    max_comment_chars: int = Field(2000, ge=1, description="Longest comment on an analysis, in characters.")
+
+
 class Windows(Section):
     """Logs with more errors than one prompt can show: further prompts, and one that makes a single diagnosis of all."""
 
@@ -421,6 +432,7 @@ class Settings(Section):
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
+    prompts: Prompts = Prompts()
     windows: Windows = Windows()
     cache: Cache = Cache()
     ai: Ai = Ai()

@@ -5,8 +5,7 @@ from typing import Any
 
 from flask import Response, g, jsonify, request
 
-from app import telemetry
-from app.api import cursors, schemas
+from app.api import cursors, paths, schemas
 from app.api.auth import needs
 from app.api.context import caller, container, limits
 from app.api.errors import FieldError, RequestInvalid
@@ -14,7 +13,6 @@ from app.api.log_schemas import PlanSchema
 from app.api.openapi import DRY_RUN, IDEMPOTENCY_KEY, SUBMISSION_BODY
 from app.api.parsing import Blueprint
 from app.domain.analyses import TERMINAL, Analysis, Filter, Submission
-from app.domain.errors import AnalysisNotFound
 from app.domain.keys import Scope
 
 blueprint = Blueprint("analyses", __name__, url_prefix="/api/v1", description="A log goes in, a diagnosis comes out.")
@@ -25,7 +23,6 @@ _PAGE = schemas.PageSchema()
 _PLAN = PlanSchema()
 #: Seconds between two looks that we ask of a caller.
 _POLL_SECONDS = 1
-_ID = re.compile(r"[1-9][0-9]{0,18}")
 _KEY_CHARS = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 Answer = tuple[object, dict[str, str]]
@@ -97,7 +94,9 @@ def look(shown: dict[str, Any], analysis_id: str) -> Answer:
 
     `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled.
     """
-    analysis = container().analyses.get(caller().project_id, id_of(analysis_id), with_log="include" in shown)
+    analysis = container().analyses.get(
+        caller().project_id, paths.analysis_id(analysis_id), with_log="include" in shown
+    )
     return analysis, _again(analysis)
 
 
@@ -110,7 +109,7 @@ def cancel(_nothing: dict[str, Any], analysis_id: str) -> Answer:
 
     A waiting one is cancelled at once; a running one stops its model call within a second.
     """
-    analysis = container().analyses.cancel(caller().project_id, id_of(analysis_id))
+    analysis = container().analyses.cancel(caller().project_id, paths.analysis_id(analysis_id))
     return analysis, _again(analysis)
 
 
@@ -123,20 +122,12 @@ def retry(_nothing: dict[str, Any], analysis_id: str) -> Answer:
 
     A failed or cancelled one goes again from the beginning: the same id, all its attempts, no deadline.
     """
-    analysis = container().analyses.retry(caller().project_id, id_of(analysis_id))
+    analysis = container().analyses.retry(caller().project_id, paths.analysis_id(analysis_id))
     return analysis, _again(analysis)
 
 
 def _again(analysis: Analysis) -> dict[str, str]:
     return {} if analysis.status in TERMINAL else {"Retry-After": str(_POLL_SECONDS)}
-
-
-def id_of(text: str) -> int:
-    """What is not an id is the id of nothing."""
-    if not _ID.fullmatch(text) or int(text) > cursors.MAX_ID:
-        raise AnalysisNotFound
-    telemetry.bind(analysis_id=int(text))
-    return int(text)
 
 
 def _is_dry_run() -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.api import log_schemas as schemas
-from app.api.analyses import id_of
+from app.api import paths
 from app.api.auth import needs
 from app.api.context import caller, container, limits
 from app.api.openapi import SUBMISSION_BODY
@@ -52,7 +52,9 @@ def filter_stored(asked: dict[str, Any], analysis_id: str) -> object:
     Whoever may read the analysis may read its log as it was sent, as with `?include=log_content`; `redact=true` hides
     secrets.
     """
-    return container().previews.filter_stored(caller().project_id, id_of(analysis_id), asked["wanted"], asked["paging"])
+    return container().previews.filter_stored(
+        caller().project_id, paths.analysis_id(analysis_id), asked["wanted"], asked["paging"]
+    )
 
 
 @blueprint.route("/analyses/<analysis_id>/log/statistics", methods=["GET"])
@@ -62,4 +64,4 @@ def filter_stored(asked: dict[str, Any], analysis_id: str) -> object:
 def statistics_stored(asked: dict[str, Any], analysis_id: str) -> object:
     """Count the log of an analysis by level and by template. Patterns are redacted."""
     most = asked.get("limit", limits().page_default)
-    return container().previews.statistics_stored(caller().project_id, id_of(analysis_id), most=most)
+    return container().previews.statistics_stored(caller().project_id, paths.analysis_id(analysis_id), most=most)

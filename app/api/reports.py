@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from marshmallow import fields, validate
 
-from app.api.analyses import id_of
+from app.api import paths
 from app.api.auth import needs
 from app.api.context import caller, container
 from app.api.fields import Name
@@ -75,7 +75,7 @@ def report(asked: dict[str, Any], analysis_id: str) -> Response:
 
     In the language of the analysis. Nothing in it is active that the log or the model brought along.
     """
-    analysis = container().analyses.get(caller().project_id, id_of(analysis_id))
+    analysis = container().analyses.get(caller().project_id, paths.analysis_id(analysis_id))
     if analysis.status not in TERMINAL:
         raise AnalysisUnfinished(f"The analysis has not ended yet: it is {analysis.status}.")
     if analysis.diagnosis is None:

@@ -4,17 +4,22 @@ from app.client.answers import RemoteAnalysis, Usage
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
 from app.client.logs import Question, RemoteLogs, RemotePage, RemotePlan, RemoteRecord
+from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
 
 __all__ = [
     "ApiError",
     "Client",
     "ClientError",
     "ConnectionInvalid",
+    "NewVersion",
+    "Prompt",
+    "PromptVersion",
     "Question",
     "RemoteAnalysis",
     "RemoteLogs",
     "RemotePage",
     "RemotePlan",
+    "RemotePrompts",
     "RemoteRecord",
     "ServerUnreachable",
     "SubmitOptions",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.domain.analyses import TERMINAL, Failure, Status
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, LeftOut, Severity
+from app.domain.prompts import PromptRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,8 @@ class RemoteAnalysis:
     environment: str | None
     language: str
     tags: tuple[str, ...]
+    #: The version it uses; None when the rules are asked.
+    prompt: PromptRef | None
     created_at: datetime | None
     duration_seconds: float | None
     raw: Mapping[str, object]
@@ -70,6 +73,7 @@ def read_analysis(raw: Mapping[str, object]) -> RemoteAnalysis:
         environment=found.text("environment"),
         language=found.text("language") or "en",
         tags=tuple(str(tag) for tag in found.items("tags")),
+        prompt=_prompt(found.child("prompt")),
         created_at=moment(found.text("created_at")),
         duration_seconds=found.number("duration_seconds"),
         raw=raw,
@@ -173,6 +177,10 @@ def _usage(found: Reader | None) -> Usage | None:
         cost_usd=found.number("cost_usd"),
         estimated=found.raw.get("estimated") is True,
     )
+
+
+def _prompt(found: Reader | None) -> PromptRef | None:
+    return None if found is None else PromptRef(name=found.text("name") or "", version=found.integer("version", 0))
 
 
 def _failure(found: Reader | None) -> Failure | None:

@@ -23,6 +23,7 @@ from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.keys import ApiKey, NewKey
 from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
+from app.domain.prompt_ports import Feedbacks, Prompts
 from app.domain.readings import Progress
 from app.domain.record_ports import Bridges, DeadRecords, Events, Intake
 from app.domain.statistics import Counts
@@ -373,6 +374,14 @@ class Transaction(Protocol):
     @property
     def bridges(self) -> Bridges:
         """What the bridges say of themselves."""
+
+    @property
+    def prompts(self) -> Prompts:
+        """Stored prompts."""
+
+    @property
+    def feedbacks(self) -> Feedbacks:
+        """What people say of analyses."""
 
 
 class UnitOfWork(Protocol):

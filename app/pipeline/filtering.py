@@ -70,7 +70,7 @@ class Cut:
 
 def cut_up(log: str, *, redact: bool = False) -> Cut:
     """Read a log as preparation does, up to its records."""
-    draft = Draft(text=log, max_line_chars=_LINE_CHARS, max_templates=1, token_budget=0)
+    draft = Draft(text=log, max_line_chars=_LINE_CHARS, max_templates=1, token_budget=0, overhead=0)
     for step in (split, hide, read) if redact else (split, read):
         step(draft)
     return Cut(lines=draft.lines, bounds=tuple(_bounds(draft)), lost=draft.lost)

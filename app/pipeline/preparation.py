@@ -20,16 +20,19 @@ class PreparationLimits:
     windows: WindowLimits = field(default_factory=WindowLimits)
 
 
-def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0) -> PreparedLog:
+def prepare(
+    log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0, text: str | None = None
+) -> PreparedLog:
     """Redact, read, mine and fit a log that `decoding.clean` has cleaned. Takes any such text; time is linear in it.
 
-    `token_budget` is for the whole prompt, instructions included.
+    `token_budget` is for the whole prompt, instructions included. `text`: of a stored prompt; None: the master.
     """
     draft = Draft(
         text=log,
         max_line_chars=limits.max_line_chars,
         max_templates=limits.max_templates,
         token_budget=token_budget,
+        overhead=overhead(token_budget, text),
         max_windows=limits.windows.most(token_budget),
     )
     for step in STEPS:
@@ -68,6 +71,6 @@ def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:
         templates=len(mining.templates),
         templates_sent=len(fitted.templates_shown),
         redactions=draft.redactions,
-        tokens_estimated=overhead(draft.token_budget) + fitted.tokens,
+        tokens_estimated=draft.overhead + fitted.tokens,
         token_budget=draft.token_budget,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from app.domain.logs import Line, Template, Windows
 from app.pipeline import layout, lines
 from app.pipeline.fitting import Fitted, Source, fit
-from app.pipeline.prompting import SMALL, overhead
+from app.pipeline.prompting import SMALL
 from app.pipeline.ranking import first_significant, rank
 from app.pipeline.records import face, spans
 from app.pipeline.redaction import redact
@@ -25,6 +25,8 @@ class Draft:
     max_line_chars: int
     max_templates: int
     token_budget: int
+    #: Tokens of the budget that instructions take.
+    overhead: int
     #: Prompts that may be asked beyond the first one.
     max_windows: int = 0
 
@@ -105,7 +107,7 @@ def choose(draft: Draft) -> None:
         line=line,
         template_of=lambda number: position.get(mining.template_of(number - 1)),
     )
-    room = max(draft.token_budget - overhead(draft.token_budget), 0)
+    room = max(draft.token_budget - draft.overhead, 0)
     chars = layout.PATTERN_CHARS if draft.token_budget >= SMALL else layout.PATTERN_CHARS_SHORT
     draft.fitted = fit(draft.templates, source, room=room, chars=chars, first_error=draft.first_error)
     draft.windows = divide(draft.templates, source, draft.fitted, room=room, chars=chars, most=draft.max_windows)

@@ -70,7 +70,8 @@ class Asking:
             service_name=claim.service_name,
             environment=claim.environment,
             model=claim.model,
-            max_output_tokens=self._max_output_tokens,
+            max_output_tokens=(claim.prompt and claim.prompt.config.max_output_tokens) or self._max_output_tokens,
+            text=claim.prompt_text,
         )
         answer, completion = self._read(provider, prompt, watch)
         grounded = ground(answer, prepared)

@@ -245,7 +245,13 @@ class Execution:
             with self._unit_of_work.single() as tx:
                 text = tx.claims.log_of(claim)
         limits = self._policy.preparation if windows else replace(self._policy.preparation, windows=WindowLimits())
-        return prepare(text, limits=limits, token_budget=budget, bytes_replaced=claim.bytes_replaced)
+        return prepare(
+            text,
+            limits=limits,
+            token_budget=budget,
+            bytes_replaced=claim.bytes_replaced,
+            text=claim.prompt_text,
+        )
 
     def _interrupted(self, claim: Claim, error: Exception) -> None:
         """The work ended without a conclusion: decide what becomes of the analysis."""

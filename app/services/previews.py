@@ -20,6 +20,8 @@ from app.pipeline.preparation import PreparationLimits, prepare
 from app.pipeline.prompting import build_prompt
 from app.pipeline.windows import WindowLimits
 from app.services.analyses import check_log
+from app.services.choosing import with_prompt
+from app.services.fingerprinting import log_hash_of
 from app.services.routing import RULES, Routing
 
 #: Seconds after which whoever was turned away may come back: about what one large log takes.
@@ -61,7 +63,7 @@ class Previews:
     def plan(self, submission: Submission) -> Plan:
         """What `Analyses.submit` would set going, were there no cache.
 
-        Raises `LogEmpty`, `LogTooLarge`, `ProviderNotConfigured`.
+        Raises `LogEmpty`, `LogTooLarge`, `ProviderNotConfigured`, `PromptUnknown`.
         """
         text, replaced = self._checked(submission.log)
         chain = self._routing.chain(submission.source)
@@ -69,17 +71,19 @@ class Previews:
         limits = self._policy.preparation
         if first.name == RULES:
             limits = replace(limits, windows=WindowLimits())
+        prompt = self._prompt(replace(submission, log=text), needed=first.name != RULES)
         with self._slot():
             prepared = prepare(
                 text,
                 limits=limits,
                 token_budget=min(self._policy.token_budget, first.token_budget),
                 bytes_replaced=submission.bytes_replaced + replaced,
+                text=prompt.text,
             )
         model = _model(first, submission)
-        asked = self._prompt_tokens(prepared, submission)
+        asked = _prompt_tokens(prepared, submission, prompt)
         calls = 0 if first.name == RULES else len(asked)
-        tokens = (sum(asked[:calls]), calls * self._policy.max_output_tokens)
+        tokens = (sum(asked[:calls]), calls * (prompt.max_output_tokens or self._policy.max_output_tokens))
         return Plan(
             provider=first.name,
             model=model,
@@ -91,27 +95,15 @@ class Previews:
             max_cost_micro_usd=self._cost(first.name, model, tokens),
         )
 
-    def _prompt_tokens(self, prepared: PreparedLog, submission: Submission) -> list[int]:
-        """Of each question: the first, those of the windows, and the one that makes a single diagnosis of all."""
-
-        def estimated(log: PreparedLog) -> int:
-            return build_prompt(
-                log,
-                language=submission.language,
-                analysis_type=submission.analysis_type,
-                service_name=submission.service_name,
-                environment=submission.environment,
-                model=submission.model,
-                max_output_tokens=self._policy.max_output_tokens,
-            ).tokens_estimated
-
-        if prepared.windows is None:
-            return [estimated(prepared)]
-        windows = [
-            estimated(window_log(prepared, part, language=submission.language)) for part in prepared.windows.parts
-        ]
-        # what the last one says is known when the others are answered: it may take all that a prompt may have
-        return [estimated(prepared), *windows, prepared.coverage.token_budget]
+    def _prompt(self, submission: Submission, *, needed: bool) -> "_Prompt":
+        """What the model would be told. Raises `PromptUnknown`."""
+        with self._unit_of_work() as tx:
+            ref = with_prompt(tx, submission, log_hash=log_hash_of(submission), needed=needed).prompt_version
+            stored = tx.prompts.version(submission.project_id, ref.name, ref.version) if ref and ref.version else None
+        if stored is None:
+            return _Prompt()
+        text = stored.texts.get(submission.language) or next(iter(stored.texts.values()), None)
+        return _Prompt(text=text, max_output_tokens=stored.config.max_output_tokens)
 
     def filter(self, log: str, wanted: Wanted, paging: Paging) -> Excerpt:
         """Records of a log. Raises `LogEmpty`, `LogTooLarge`, `PatternInvalid`."""
@@ -160,6 +152,37 @@ class Previews:
             yield
         finally:
             self._slots.release()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Prompt:
+    """The text of a stored prompt and what it asks for. None: the master, the server's setting."""
+
+    text: str | None = None
+    max_output_tokens: int | None = None
+
+
+def _prompt_tokens(prepared: PreparedLog, submission: Submission, prompt: _Prompt) -> list[int]:
+    """Of each question: the first, those of the windows, and the one that makes a single diagnosis of all."""
+
+    def estimated(log: PreparedLog) -> int:
+        return build_prompt(
+            log,
+            language=submission.language,
+            analysis_type=submission.analysis_type,
+            service_name=submission.service_name,
+            environment=submission.environment,
+            model=submission.model,
+            # says nothing of the question's own length
+            max_output_tokens=0,
+            text=prompt.text,
+        ).tokens_estimated
+
+    if prepared.windows is None:
+        return [estimated(prepared)]
+    windows = [estimated(window_log(prepared, part, language=submission.language)) for part in prepared.windows.parts]
+    # what the last one says is known when the others are answered: it may take all that a prompt may have
+    return [estimated(prepared), *windows, prepared.coverage.token_budget]
 
 
 def _model(provider: Provider, submission: Submission) -> str:

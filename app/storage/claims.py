@@ -13,6 +13,7 @@ from app.domain.storage_ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
 from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
 from app.storage.likenesses import TRACES
+from app.storage.prompts import claimed_prompt
 
 _CLAIM = text("""
     WITH claimed AS (
@@ -27,7 +28,8 @@ _CLAIM = text("""
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
             service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
             extract(epoch FROM deadline_at - now()) AS seconds_left,
-            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, cache, question_key, log_content, log_zstd
+            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, cache, question_key, log_content, log_zstd,
+            prompt_name, prompt_version
     ), begun AS (
         INSERT INTO analysis_attempts (analysis_id, epoch, attempt, stage, provider, worker)
         SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
@@ -36,8 +38,14 @@ _CLAIM = text("""
         service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at, seconds_left,
         waited, cache, question_key,
         CASE WHEN stage = 'prepare' THEN log_content END AS log_content,
-        CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd
-    FROM claimed
+        CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd,
+        prompt_name, prompt_version, wording.template, wording.config
+    FROM claimed LEFT JOIN LATERAL (
+        -- in the analysis's language, else in the one there is
+        SELECT template, config FROM prompt_templates p
+        WHERE p.project_id = claimed.project_id AND p.name = claimed.prompt_name AND p.version = claimed.prompt_version
+        ORDER BY p.language = claimed.language DESC LIMIT 1
+    ) AS wording ON claimed.prompt_version > 0
 """)
 _LOG = text("SELECT log_content, log_zstd FROM analysis_results WHERE id = :id")
 _PREPARED = text("SELECT body FROM analysis_preparations WHERE analysis_id = :id")
@@ -177,6 +185,7 @@ class PostgresClaims:
             waited=float(row.waited),
             cache=CacheMode(row.cache),
             question_key=row.question_key,
+            prompt=claimed_prompt(row),
             log=codecs.decompress(row.log_content, row.log_zstd) if stage is Stage.PREPARE else None,
         )
 

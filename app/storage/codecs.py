@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from app.domain.analyses import Failure
 from app.domain.diagnoses import Coverage, Diagnosis
-from app.domain.prompts import Usage
+from app.domain.prompts import PromptRef, Usage
 from app.domain.readings import Progress
 
 #: Below this a body stays readable text in its row; above it is compressed by us: zstd-1 stores a 200 KB log
@@ -62,3 +62,13 @@ def pack(progress: Progress) -> bytes:
 def unpack(body: bytes | memoryview) -> Progress:
     """What `pack` was given."""
     return _PROGRESS.validate_json(zstandard.decompress(bytes(body)))
+
+
+def prompt_columns(ref: PromptRef | None) -> dict[str, object]:
+    """`prompt_name` and `prompt_version`."""
+    return {"prompt_name": ref and ref.name, "prompt_version": None if ref is None else ref.version}
+
+
+def prompt_ref(name: str | None, version: int | None) -> PromptRef | None:
+    """From these columns."""
+    return None if name is None or version is None else PromptRef(name=name, version=version)

@@ -202,7 +202,7 @@ class Parts:
 def make_previews(analyses: Analyses, *, max_log_bytes: int, windows: WindowLimits | None = None) -> Previews:
     """The real service: it does no I/O but for the stored log."""
     return Previews(
-        lambda: nullcontext(SimpleNamespace(analyses=_Kept(analyses))),
+        lambda: nullcontext(SimpleNamespace(analyses=_Kept(analyses), prompts=SimpleNamespace(get=lambda *_: None))),
         Routing(providers={"ollama": Scripted(steps=()), RULES: Rules()}, auto=("ollama",)),
         policy=PreviewPolicy(
             slots=1,
