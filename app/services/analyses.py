@@ -76,7 +76,7 @@ class Analyses:
         submission = replace(
             submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
         )
-        self._check(submission.log)
+        check_log(submission.log, max_bytes=self._max_log_bytes)
         route = self._routing.route(submission.source)
         request = _request(submission)
         submission = replace(submission, mask=submission.mask or self._mask)
@@ -161,13 +161,6 @@ class Analyses:
         log.info("analysis_replayed", analysis_id=analysis_id, replays=after.replays)
         return after
 
-    def _check(self, text: str) -> None:
-        size = len(text.encode())
-        if size > self._max_log_bytes:
-            raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {self._max_log_bytes:,}.")
-        if not text or text.isspace():
-            raise LogEmpty
-
     def _fingerprint(self, submission: Submission, request: Mapping[str, object], log_hash: str) -> Fingerprint:
         question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(
@@ -191,6 +184,15 @@ class Analyses:
             priority=analysis.priority.name,
             cached=analysis.cached,
         )
+
+
+def check_log(text: str, *, max_bytes: int) -> None:
+    """Raises `LogTooLarge` or `LogEmpty` for what nobody would read."""
+    size = len(text.encode())
+    if size > max_bytes:
+        raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {max_bytes:,}.")
+    if not text or text.isspace():
+        raise LogEmpty
 
 
 def _request(submission: Submission) -> Mapping[str, object]:
