@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from app.broker import CeleryBroker
 from app.clock import SystemClock
-from app.domain.analyses import Source
+from app.domain.analyses import Mask, Source
 from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
+from app.pipeline.masking import own_places
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
 from app.providers import prices
@@ -106,6 +107,7 @@ def build(settings: Settings) -> Container:
             routing,
             max_log_bytes=settings.limits.max_log_bytes,
             cache_ttl=settings.cache.ttl_seconds,
+            mask=Mask(settings.redaction.mask),
             publishers=publishers,
         ),
         previews=Previews(unit_of_work, routing, policy=_preview_policy(settings), cost=costs.cost, clock=clock),
@@ -203,6 +205,7 @@ def _intake_policy(settings: Settings) -> IntakePolicy:
         project=settings.kafka.project,
         source=Source(settings.kafka.source),
         cache_ttl=settings.cache.ttl_seconds,
+        mask=Mask(settings.redaction.mask),
         dead_letter_topic=settings.kafka.dead_letter_topic,
         keep=settings.retention.days * 86_400,
     )
@@ -254,6 +257,7 @@ def _preview_policy(settings: Settings) -> PreviewPolicy:
         token_budget=settings.preparation.token_budget,
         max_output_tokens=settings.preparation.max_output_tokens,
         preparation=_preparation_limits(settings),
+        mask=Mask(settings.redaction.mask),
     )
 
 
@@ -262,6 +266,7 @@ def _preparation_limits(settings: Settings) -> PreparationLimits:
     return PreparationLimits(
         max_line_chars=preparation.max_line_chars,
         max_templates=preparation.max_templates,
+        own_places=own_places(settings.redaction.patterns),
         windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
     )
 

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from app.domain.errors import ConfigurationInvalid
-from app.setting_values import Delays, Names, Properties, Seconds, Told, Topic, postgres_url, signing_secret
+from app.setting_values import Delays, Names, Patterns, Properties, Seconds, Told, Topic, postgres_url, signing_secret
 
 PREFIX = "BIFROST_"
 #: Names that other tools set too, and the short forms of common ones: variable -> setting.
@@ -309,6 +309,21 @@ class Preparation(Section):
     max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
 
 
+class Redaction(Section):
+    """What is hidden from models beside secrets and personal data, which always are."""
+
+    mask: Literal["none", "public", "all"] = Field(
+        "public",
+        description="Addresses and names of machines that are hidden when a submission does not say: `none`, `public` "
+        "(IP addresses of the Internet) or `all` (every IP address, and host names).",
+    )
+    patterns: Patterns = Field(
+        default_factory=dict,
+        description="Your own: the name of a kind and a regular expression (RE2); what it matches, or its first group, "
+        "is hidden for good. In the file `patterns: {EMPLOYEE: 'EMP-\\d{6}'}`.",
+    )
+
+
 class Prompts(Section):
     """Stored prompts, and what people say of their answers."""
 
@@ -432,6 +447,7 @@ class Settings(Section):
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
+    redaction: Redaction = Redaction()
     prompts: Prompts = Prompts()
     windows: Windows = Windows()
     cache: Cache = Cache()

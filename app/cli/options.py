@@ -10,7 +10,7 @@ import click
 
 from app.cli.show import FORMATS
 from app.client import SubmitOptions
-from app.domain.analyses import CacheMode, Language, Priority
+from app.domain.analyses import CacheMode, Language, Mask, Priority
 from app.domain.diagnoses import Severity
 
 P = ParamSpec("P")
@@ -103,6 +103,11 @@ _SUBMIT_OPTIONS = (
     click.option("--prompt", metavar="NAME[@LABEL]", help="A stored prompt; see `prompts list` [default: default]."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
     click.option(
+        "--mask",
+        type=choice(Mask),
+        help="Hide from the model: public IP addresses, or all and host names [default: the server's setting].",
+    ),
+    click.option(
         "--cache",
         type=choice(CacheMode),
         help="Which earlier answer will do: one to the same log, also one to a log with the same warnings and errors "
@@ -150,6 +155,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             tags=given["tags"],
             prompt=given["prompt"],
             language=given["language"],
+            mask=given["mask"],
             cache=given["cache"],
             metadata=given["metadata"],
             webhook_url=given["webhook"],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.analyses import TERMINAL, Failure, Status
-from app.domain.diagnoses import Coverage, Diagnosis, Evidence, LeftOut, Severity
+from app.domain.diagnoses import Coverage, Diagnosis, Doubt, Evidence, LeftOut, Severity
 from app.domain.prompts import PromptRef
 
 
@@ -133,6 +133,7 @@ def _diagnosis(found: Reader | None) -> Diagnosis | None:
         severity=Severity((found.text("severity") or "").upper()),
         confidence=found.number("confidence") or 0.0,
         evidence=tuple(quoted),
+        doubts=tuple(doubt for doubt in Doubt if doubt.value in found.items("doubts")),
         issues_found=found.raw.get("issues_found") is not False,
     )
 

@@ -36,6 +36,7 @@ class SubmitOptions:
     tags: tuple[str, ...] = ()
     language: str | None = None
     cache: str | None = None
+    mask: str | None = None
     prompt: str | None = None
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
@@ -201,6 +202,7 @@ def _given(options: SubmitOptions) -> dict[str, object]:
         "tags": list(options.tags),
         "language": options.language,
         "cache": options.cache,
+        "mask": options.mask,
         "prompt": options.prompt,
         "deadline_seconds": options.deadline_seconds,
         "metadata": dict(options.metadata),

@@ -12,7 +12,9 @@ _NO_PROMPT = 0
 
 def compose(log: str, *, most: int, limits: PreparationLimits) -> LogStatistics:
     """Counts of all records, and the `most` telling templates. The log is redacted before it is counted."""
-    every = PreparationLimits(max_line_chars=limits.max_line_chars, max_templates=len(log) + 1)
+    every = PreparationLimits(
+        max_line_chars=limits.max_line_chars, max_templates=len(log) + 1, own_places=limits.own_places
+    )
     prepared = prepare(log, limits=every, token_budget=_NO_PROMPT)
     levels: Counter[Level] = Counter()
     for template in prepared.templates:

@@ -14,17 +14,24 @@ import re2
 GIANT = 32_768
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-#: C0 and C1 controls but tab and newline; direction marks and tag characters, which hide text from people only.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+#: C0 and C1 controls but tab and newline; direction marks, tag characters and those without any width, which hide text
+#: from people only, or split a secret for them only.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+    "\U000e0000-\U000e007f]"
+)
 #: The same as UTF-8: re2 finds out at memory speed that there is none.
 _CONTROL_BYTES = (
-    rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+    rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f\xad]|\xe1\xa0\x8e|\xe2\x80[\x8b\x8e\x8f\xa8-\xae]|\xe2\x81[\xa0-\xa4\xa6-\xa9]"
     rb"|\xef\xbb\xbf|\xf3\xa0[\x80\x81]"
 )
 #: Without anything but ASCII it is enough to count.
 _CONTROL_ASCII = bytes((*range(9), *range(0x0B, 0x20), 0x7F))
 #: Bytes that are worked on at a time, about: copies of the whole log would be what preparation takes most memory for.
 _BLOCK = 1 << 20
+#: What a cut would leave of a word, at most this much of it.
+_BEFORE_CUT = re.compile(r"(?<=[\s,;&])[^\s,;&]{1,512}\Z")
+_AFTER_CUT = re.compile(r"\A[^\s,;&]{1,512}(?=[\s,;&])")
 #: Those that separate become a space; the others vanish.
 _SPACES = frozenset("\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 
@@ -70,9 +77,12 @@ def trim_giants(lines: list[str], *, limit: int = GIANT) -> dict[int, int]:
     half = limit // 2
     for index, line in enumerate(lines):
         if len(line) > limit:
-            lost[index] = len(line) - 2 * half
+            # at a gap between words, when there is one: half of a secret is recognized by nobody
+            head = _BEFORE_CUT.sub("", line[:half])
+            tail = _AFTER_CUT.sub("", line[-half:])
+            lost[index] = len(line) - len(head) - len(tail)
             # a space, so that no token grows together out of two halves
-            lines[index] = f"{line[:half]} {line[-half:]}"
+            lines[index] = f"{head} {tail}"
     return lost
 
 

@@ -13,9 +13,9 @@ from app.pipeline.secrets import RULES
 _PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
 _KEY_LINES = 400
-_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose")
-_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose", "coded")
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 #: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
 _KEY_BODY = re.compile(r"(?:^|[\s\"|])(?:[A-Za-z0-9+/]{40,76}={0,2}(?:\\n)?|Proc-Type: .*|DEK-Info: .*)[\"'\s,}]*$")
 

@@ -1,11 +1,15 @@
 """What happens to a log, in order: the policy of preparation, one line per step, each in a file of its own."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.domain.analyses import Mask
 from app.domain.logs import Line, Template, Windows
-from app.pipeline import layout, lines
+from app.pipeline import layout, lines, seams
 from app.pipeline.fitting import Fitted, Source, fit
+from app.pipeline.kinds.rule import Place
+from app.pipeline.masking import mask
 from app.pipeline.prompting import SMALL
 from app.pipeline.ranking import first_significant, rank
 from app.pipeline.records import face, spans
@@ -27,6 +31,8 @@ class Draft:
     token_budget: int
     #: Tokens of the budget that instructions take.
     overhead: int
+    mask: Mask = Mask.NONE
+    own_places: Sequence[Place] = ()
     #: Prompts that may be asked beyond the first one.
     max_windows: int = 0
 
@@ -63,8 +69,12 @@ def split(draft: Draft) -> None:
 
 def hide(draft: Draft) -> None:
     """Secrets become placeholders before anything else looks at the log."""
+    split_up = seams.hide(draft.lines)
     redacted = redact(draft.lines)
-    draft.redactions, draft.placeholders = redacted.counts, redacted.placeholders
+    masked = mask(draft.lines, draft.mask, draft.own_places)
+    counts = Counter(split_up) + Counter(redacted.counts) + Counter(masked.counts)
+    draft.redactions = dict(sorted(counts.items()))
+    draft.placeholders = {**redacted.placeholders, **masked.placeholders}
 
 
 def read(draft: Draft) -> None:

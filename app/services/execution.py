@@ -250,6 +250,7 @@ class Execution:
             limits=limits,
             token_budget=budget,
             bytes_replaced=claim.bytes_replaced,
+            mask=claim.mask,
             text=claim.prompt_text,
         )
 

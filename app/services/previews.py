@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from app.domain.analyses import Submission
+from app.domain.analyses import Mask, Submission
 from app.domain.errors import AnalysisNotFound, LogDeleted, PreviewsBusy
 from app.domain.excerpts import Excerpt, LogStatistics, Wanted
 from app.domain.logs import PreparedLog
@@ -38,6 +38,7 @@ class PreviewPolicy:
     token_budget: int
     max_output_tokens: int
     preparation: PreparationLimits
+    mask: Mask = Mask.NONE
 
 
 class Previews:
@@ -78,6 +79,7 @@ class Previews:
                 limits=limits,
                 token_budget=min(self._policy.token_budget, first.token_budget),
                 bytes_replaced=submission.bytes_replaced + replaced,
+                mask=submission.mask or self._policy.mask,
                 text=prompt.text,
             )
         model = _model(first, submission)
