@@ -35,7 +35,7 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         shown=draft.fitted.shown if draft.fitted else (),
         templates_shown=draft.fitted.templates_shown if draft.fitted else (),
         first_error=draft.first_error,
-        coverage=_coverage(draft, len(log.encode()), bytes_replaced),
+        coverage=_coverage(draft, lines.size(log), bytes_replaced),
         placeholders=draft.placeholders,
     )
 

@@ -1,19 +1,22 @@
 """Secrets and personal data become placeholders such as `<EMAIL_1>`, the same value always the same one in a log."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import re2
 
+from app.pipeline.blocks import Lines
 from app.pipeline.kinds.rule import Rule
-from app.pipeline.lines import blocks, latin1
+from app.pipeline.lines import latin1
 from app.pipeline.secrets import RULES
 
 _PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
 _KEY_LINES = 400
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+#: Lines that the rules are applied to together.
+_AT_ONCE = 5000
 _GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 #: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
@@ -48,33 +51,27 @@ class _Ledger:
         return name
 
 
-def redact(lines: list[str]) -> Redacted:
+def redact(lines: Lines) -> Redacted:
     """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
     ledger = _Ledger()
     suspects = _suspects(lines)
     if suspects:
         # placeholders that already stand in the log keep their numbers to themselves
-        for _, block in blocks(lines):
-            for kind, number in _PLACEHOLDER.findall(block):
+        for _, block in lines.blocks():
+            for kind, number in _PLACEHOLDER.findall(block) if b"<" in block else ():
                 ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
         _redact_keys(lines, suspects, ledger)
-        text = "\n".join(lines[index] for index in suspects).encode().decode("latin-1")
-        for rule, finder, pattern in _COMPILED:
-            starts = [hit.start() for hit in finder.finditer(text.encode("latin-1"))]
-            if starts:
-                text = _apply(rule, pattern, starts, (text, ledger))
-        clean = text.encode("latin-1").decode("utf-8", "replace").split("\n")
-        for index, line in zip(suspects, clean, strict=True):
-            lines[index] = line
+        for run in _runs(suspects):
+            _redact_lines(lines, run, ledger)
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
 
 
-def _suspects(lines: list[str]) -> list[int]:
+def _suspects(lines: Lines) -> list[int]:
     """Indices of the lines where some rule's trigger fires, ascending. One pass of one automaton."""
     found: list[int] = []
-    for begin, block in blocks(lines):
+    for first, block in lines.blocks():
         position = counted = 0
-        number = begin
+        number = first
         while match := _TRIGGERS.search(block, position):
             number += block.count(b"\n", counted, match.start())
             counted = match.start()
@@ -83,6 +80,23 @@ def _suspects(lines: list[str]) -> list[int]:
             if position < 0:
                 break
     return found
+
+
+def _redact_lines(lines: Lines, suspects: Sequence[int], ledger: _Ledger) -> None:
+    """Every rule, one after the other, on the lines that one of them may match."""
+    text = "\n".join(lines[index] for index in suspects).encode().decode("latin-1")
+    for rule, finder, pattern in _COMPILED:
+        starts = [hit.start() for hit in finder.finditer(text.encode("latin-1"))]
+        if starts:
+            text = _apply(rule, pattern, starts, (text, ledger))
+    clean = text.encode("latin-1").decode("utf-8", "replace").split("\n")
+    lines.replace(dict(zip(suspects, clean, strict=True)))
+
+
+def _runs(suspects: Sequence[int]) -> Iterator[Sequence[int]]:
+    """So many at a time that what is held beside the log stays small."""
+    for begin in range(0, len(suspects), _AT_ONCE):
+        yield suspects[begin : begin + _AT_ONCE]
 
 
 def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: tuple[str, _Ledger]) -> str:
@@ -110,20 +124,21 @@ def _line_end(text: str, start: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _redact_keys(lines: list[str], suspects: list[int], ledger: _Ledger) -> None:
+def _redact_keys(lines: Lines, suspects: Sequence[int], ledger: _Ledger) -> None:
     """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays."""
     for index in suspects:
         begin = _KEY_BEGIN.search(lines[index])
         if not begin or _KEY_END.search(lines[index], begin.end()):
             continue
         name = ledger.placeholder("PRIVATE_KEY", "\n".join(lines[index : index + 8]))
-        lines[index] = f"{lines[index][: begin.start()]}{name}"
+        fresh = {index: f"{lines[index][: begin.start()]}{name}"}
         for inside in range(index + 1, _key_stop(lines, index)):
             end = _KEY_END.search(lines[inside])
-            lines[inside] = f"{name}{lines[inside][end.end() :]}" if end else name
+            fresh[inside] = f"{name}{lines[inside][end.end() :]}" if end else name
+        lines.replace(fresh)
 
 
-def _key_stop(lines: list[str], begin: int) -> int:
+def _key_stop(lines: Lines, begin: int) -> int:
     """Behind the last line of the key that begins in line `begin`; a key that was cut off ends with its base64."""
     bound = min(begin + _KEY_LINES, len(lines))
     for index in range(begin + 1, bound):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.domain.logs import Line, Template
 from app.pipeline import layout, lines
+from app.pipeline.blocks import Lines
 from app.pipeline.fitting import Fitted, Source, fit
 from app.pipeline.prompting import SMALL, overhead
 from app.pipeline.ranking import first_significant, rank
@@ -26,7 +27,7 @@ class Draft:
     token_budget: int
 
     #: Physical lines, displayable; redacted from the second step on. Characters lost of the giants among them.
-    lines: list[str] = field(default_factory=list)
+    lines: Lines = field(default_factory=Lines)
     lost: Mapping[int, int] = field(default_factory=dict)
     redactions: Mapping[str, int] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict)
