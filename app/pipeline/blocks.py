@@ -45,8 +45,21 @@ class Lines(Sequence[str]):
         """Every block with the index of its first line."""
         return zip(self._first, self._blocks, strict=False)
 
-    def replace(self, fresh: Mapping[int, str]) -> None:
-        """Put other lines in the place of some, by their index."""
+    def block(self, number: int) -> bytes:
+        """One block by its number."""
+        return self._blocks[number]
+
+    def first(self, number: int) -> int:
+        """Index of the first line of a block."""
+        return self._first[number]
+
+    def rewrite(self, number: int, block: bytes) -> None:
+        """Put another block of as many lines in the place of one."""
+        self._blocks[number] = block
+        self._ends.pop(number, None)
+
+    def replace(self, fresh: Mapping[int, str]) -> set[int]:
+        """Put other lines in the place of some, by their index. Returns the numbers of the blocks that they are in."""
         changes: dict[int, dict[int, bytes]] = defaultdict(dict)
         for index, line in fresh.items():
             number = bisect_right(self._first, index) - 1
@@ -55,8 +68,8 @@ class Lines(Sequence[str]):
             whole = self._blocks[number].split(b"\n")
             for place, line in lines.items():
                 whole[place] = line
-            self._blocks[number] = b"\n".join(whole)
-            self._ends.pop(number, None)
+            self.rewrite(number, b"\n".join(whole))
+        return set(changes)
 
     def _ends_of(self, number: int) -> Sequence[int]:
         ends = self._ends.get(number)

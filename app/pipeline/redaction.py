@@ -1,8 +1,9 @@
 """Secrets and personal data become placeholders such as `<EMAIL_1>`, the same value always the same one in a log."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import re2
 
@@ -14,9 +15,8 @@ from app.pipeline.secrets import RULES
 _PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
 _KEY_LINES = 400
+_KEY_MARK = b"PRIVATE KEY-----"
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-#: Lines that the rules are applied to together.
-_AT_ONCE = 5000
 _GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 #: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
@@ -54,49 +54,44 @@ class _Ledger:
 def redact(lines: Lines) -> Redacted:
     """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
     ledger = _Ledger()
-    suspects = _suspects(lines)
+    suspects = {number: found for number, (_, block) in enumerate(lines.blocks()) if (found := _suspects(block))}
     if suspects:
         # placeholders that already stand in the log keep their numbers to themselves
         for _, block in lines.blocks():
             for kind, number in _PLACEHOLDER.findall(block) if b"<" in block else ():
                 ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
-        _redact_keys(lines, suspects, ledger)
-        for run in _runs(suspects):
-            _redact_lines(lines, run, ledger)
+        for changed in _redact_keys(lines, suspects, ledger):
+            suspects[changed] = _suspects(lines.block(changed))
+        for number, found in suspects.items():
+            lines.rewrite(number, _redacted(lines.block(number), found, ledger))
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
 
 
-def _suspects(lines: Lines) -> list[int]:
-    """Indices of the lines where some rule's trigger fires, ascending. One pass of one automaton."""
-    found: list[int] = []
-    for first, block in lines.blocks():
-        position = counted = 0
-        number = first
-        while match := _TRIGGERS.search(block, position):
-            number += block.count(b"\n", counted, match.start())
-            counted = match.start()
-            found.append(number)
-            position = block.find(b"\n", match.end())
-            if position < 0:
-                break
+def _suspects(block: bytes) -> list[tuple[int, int]]:
+    """Where the lines begin and end in which some rule's trigger fires. One pass of one automaton."""
+    found: list[tuple[int, int]] = []
+    end = 0
+    while end >= 0 and (match := _TRIGGERS.search(block, end)):
+        # a trigger may take the end of its line with it
+        end = block.find(b"\n", match.end() - 1)
+        found.append((block.rfind(b"\n", 0, match.start()) + 1, end if end >= 0 else len(block)))
     return found
 
 
-def _redact_lines(lines: Lines, suspects: Sequence[int], ledger: _Ledger) -> None:
+def _redacted(block: bytes, suspects: Sequence[tuple[int, int]], ledger: _Ledger) -> bytes:
     """Every rule, one after the other, on the lines that one of them may match."""
-    text = "\n".join(lines[index] for index in suspects).encode().decode("latin-1")
+    text = b"\n".join(block[start:end] for start, end in suspects)
     for rule, finder, pattern in _COMPILED:
-        starts = [hit.start() for hit in finder.finditer(text.encode("latin-1"))]
+        starts = [hit.start() for hit in finder.finditer(text)]
         if starts:
-            text = _apply(rule, pattern, starts, (text, ledger))
-    clean = text.encode("latin-1").decode("utf-8", "replace").split("\n")
-    lines.replace(dict(zip(suspects, clean, strict=True)))
-
-
-def _runs(suspects: Sequence[int]) -> Iterator[Sequence[int]]:
-    """So many at a time that what is held beside the log stays small."""
-    for begin in range(0, len(suspects), _AT_ONCE):
-        yield suspects[begin : begin + _AT_ONCE]
+            text = _apply(rule, pattern, starts, (text.decode("latin-1"), ledger)).encode("latin-1")
+    clean = iter(text.decode("utf-8", "replace").encode().split(b"\n"))
+    parts: list[bytes] = []
+    done = 0
+    for start, end in suspects:
+        parts += (block[done:start], b"\n".join(islice(clean, block.count(b"\n", start, end) + 1)))
+        done = end
+    return b"".join((*parts, block[done:]))
 
 
 def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: tuple[str, _Ledger]) -> str:
@@ -124,18 +119,33 @@ def _line_end(text: str, start: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _redact_keys(lines: Lines, suspects: Sequence[int], ledger: _Ledger) -> None:
-    """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays."""
-    for index in suspects:
-        begin = _KEY_BEGIN.search(lines[index])
-        if not begin or _KEY_END.search(lines[index], begin.end()):
-            continue
-        name = ledger.placeholder("PRIVATE_KEY", "\n".join(lines[index : index + 8]))
-        fresh = {index: f"{lines[index][: begin.start()]}{name}"}
-        for inside in range(index + 1, _key_stop(lines, index)):
-            end = _KEY_END.search(lines[inside])
-            fresh[inside] = f"{name}{lines[inside][end.end() :]}" if end else name
-        lines.replace(fresh)
+def _redact_keys(lines: Lines, suspects: Mapping[int, Sequence[tuple[int, int]]], ledger: _Ledger) -> set[int]:
+    """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays.
+
+    Returns the numbers of the blocks that have changed.
+    """
+    fresh: dict[int, str] = {}
+    for number, found in suspects.items():
+        block = lines.block(number)
+        for start, end in found:
+            if _KEY_MARK in block[start:end]:
+                first = lines.first(number) + block.count(b"\n", 0, start)
+                for index in range(first, first + block.count(b"\n", start, end) + 1):
+                    fresh |= {} if index in fresh else _redacted_key(lines, index, ledger)
+    return lines.replace(fresh)
+
+
+def _redacted_key(lines: Lines, index: int, ledger: _Ledger) -> dict[int, str]:
+    """What becomes of the lines of a key that begins in line `index`; nothing when it begins and ends there."""
+    begin = _KEY_BEGIN.search(lines[index])
+    if not begin or _KEY_END.search(lines[index], begin.end()):
+        return {}
+    name = ledger.placeholder("PRIVATE_KEY", "\n".join(lines[index : index + 8]))
+    fresh = {index: f"{lines[index][: begin.start()]}{name}"}
+    for inside in range(index + 1, _key_stop(lines, index)):
+        end = _KEY_END.search(lines[inside])
+        fresh[inside] = f"{name}{lines[inside][end.end() :]}" if end else name
+    return fresh
 
 
 def _key_stop(lines: Lines, begin: int) -> int:

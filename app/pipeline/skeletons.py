@@ -6,7 +6,7 @@ of lines at a time (`translate`, `split`, a dictionary); no Python code runs per
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -14,15 +14,17 @@ from app.pipeline.blocks import Lines
 from app.pipeline.constants import hide_differences
 
 _DIGITS = b"0123456789"
-#: What digits leave of an id in hexadecimal: letters up to f, in groups. Words that consist of such letters stay.
+#: What digits leave of an id in hexadecimal: letters up to f, in groups. Words and names of such letters stay.
 _RESIDUE = re.compile(
-    rb"-*\b(?!(?:add(?:ed)?|ba[dr]|dea[df]|fee?d|fac(?:ed?|ade)|fade[dr]?|be[de]d?|beef|bead|cab|cafe|dad|deed|decade)\b)"
-    rb"(?:[a-f]+|[A-F]{2,}|(?<=-)[A-F]|[A-F](?=-))\b-*"
+    rb"-*\b(?!(?i:ac|ad|be|cd|db|dc|de|ed|fd|abc|ace|add|bad|bed|cab|dad|dec|def|fed|fee|bead|beef|cafe|dead|deaf|deed"
+    rb"|face|fade|feed|added|ceded|faced|faded|decade|facade)\b)(?:[a-f]+|[A-F]{2,}|(?<=-)[A-F]|[A-F](?=-))\b-*"
 )
 #: Above this many skeletons, ids in hexadecimal are probably why.
 _MANY = 500
-#: What stands before ids: at most so many different texts, of so many bytes, are looked for in every line.
-_CARRIERS, _CARRIER_BYTES = 12, 10
+#: What stands before ids is looked for in every line: so many texts of so many bytes, each before one id in so many.
+_CARRIERS, _CARRIER_BYTES, _SHARE = 12, 10, 40
+#: Bones remembered of one log; with more, nearly every line has its own.
+_REMEMBERED = 200_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,40 +35,28 @@ class Skeletons:
     example: list[int]
 
 
-class _Numbering(dict[bytes, int]):
-    """Numbers in order of appearance, given out by looking up."""
-
-    def __missing__(self, name: bytes) -> int:
-        number = self[name] = len(self)
-        return number
-
-
 def skeletons(lines: Lines) -> Skeletons:
     """Which lines differ only in digits, or in ids when there are many. Meaningful numbers count as text."""
-    numbering = _Numbering()
+    known = _Known()
     of_line: list[int] = []
     example: list[int] = []
-    ids: _Ids | None = None
     for first, block in lines.blocks():
-        bones = _bones(block, ids)
-        numbers = list(map((ids.names(bones, numbering) if ids else numbering).__getitem__, bones))
-        if len(numbering) > len(example):
+        bones = _bones(block, known)
+        numbers = list(map(known.__getitem__, bones))
+        if known.count > len(example):
             places = dict(zip(reversed(numbers), range(first + len(numbers) - 1, first - 1, -1), strict=True))
-            example += [places[number] for number in range(len(example), len(numbering))]
+            example += [places[number] for number in range(len(example), known.count)]
         of_line += numbers
-        if ids is None and len(numbering) > _MANY:
-            ids = _Ids()
-            fine, numbering = list(numbering), _Numbering()
-            coarse = list(map(ids.names(fine, numbering).__getitem__, fine))
-            of_line = list(map(coarse.__getitem__, of_line))
-            merged = dict(zip(reversed(coarse), reversed(example), strict=True))
-            example = [merged[number] for number in range(len(numbering))]
+        fewer = known.learn()
+        if fewer:
+            of_line = list(map(fewer.__getitem__, of_line))
+            merged = dict(zip(reversed(fewer), reversed(example), strict=True))
+            example = [merged[number] for number in range(known.count)]
     return Skeletons(of_line=of_line, example=example)
 
 
-def _bones(block: bytes, ids: "_Ids | None") -> list[bytes]:
-    flat = hide_differences(block).translate(None, _DIGITS)
-    bones = (ids.without(flat) if ids else flat).split(b"\n")
+def _bones(block: bytes, known: "_Known") -> list[bytes]:
+    bones = known.without_ids(hide_differences(block).translate(None, _DIGITS)).split(b"\n")
     bare = {bone for bone in set(bones) if not bone.strip()}
     if bare:
         # nothing but digits is not nothing
@@ -77,34 +67,59 @@ def _bones(block: bytes, ids: "_Ids | None") -> list[bytes]:
     return bones
 
 
-class _Ids:
-    """Ids in hexadecimal in the bones of a log that has many. What stands before them leads to most at memory speed."""
+class _Known(dict[bytes, int]):
+    """Bones -> skeletons, which are numbered in order of appearance when they are first looked up.
+
+    Once there are many, ids in hexadecimal do not count any more. What stands before most of them is learned, and
+    leads to them at memory speed.
+    """
 
     def __init__(self) -> None:
-        self._carriers: list[tuple[re.Pattern[bytes], bytes]] = []
-        self._known: set[bytes] = set()
+        super().__init__()
+        self._numbers: dict[bytes, int] = {}
+        self._ids = False
+        self._carriers: dict[bytes, re.Pattern[bytes]] = {}
+        self._learned_from = 0
 
-    def without(self, flat: bytes) -> bytes:
-        """`flat` without most of its ids."""
-        for pattern, carrier in self._carriers:
+    def __missing__(self, bone: bytes) -> int:
+        name = _RESIDUE.sub(b"", bone) if self._ids else bone
+        number = self[bone] = self._numbers.setdefault(name, len(self._numbers))
+        return number
+
+    @property
+    def count(self) -> int:
+        """Skeletons so far."""
+        return len(self._numbers)
+
+    def without_ids(self, flat: bytes) -> bytes:
+        """`flat` without those ids that stand where many do."""
+        for carrier, pattern in self._carriers.items():
             flat = pattern.sub(carrier, flat)
         return flat
 
-    def names(self, bones: Sequence[bytes], numbering: _Numbering) -> dict[bytes, int]:
-        """Each of the bones with the number of what remains of it without ids; new ones are added to `numbering`."""
-        distinct = list(dict.fromkeys(bones))
-        if len(distinct) > _MANY:
-            self._learn(distinct)
-        rests = _RESIDUE.sub(b"", b"\n".join(distinct)).split(b"\n")
-        return dict(zip(distinct, map(numbering.__getitem__, rests), strict=True))
+    def learn(self) -> list[int]:
+        """Look at what came in of late. Returns the new number of each skeleton when many have become one."""
+        if len(self) - self._learned_from < _MANY:
+            return []
+        self._find_carriers(list(self)[self._learned_from :])
+        fewer: list[int] = []
+        if not self._ids:
+            self._ids = True
+            fine, self._numbers = list(self._numbers), {}
+            self.clear()
+            fewer = [self[bone] for bone in fine]
+        elif len(self) > _REMEMBERED:
+            self.clear()
+        self._learned_from = len(self)
+        return fewer
 
-    def _learn(self, distinct: Collection[bytes]) -> None:
-        """Look for what stands before the ids of these bones."""
-        before: Counter[bytes] = Counter()
-        for bone in distinct:
-            for match in _RESIDUE.finditer(bone):
-                before[bone[max(match.start() - _CARRIER_BYTES, 0) : match.start()]] += 1
-        for carrier, _ in before.most_common(_CARRIERS - len(self._carriers)):
-            if len(carrier) == _CARRIER_BYTES and carrier not in self._known:
-                self._known.add(carrier)
-                self._carriers.append((re.compile(re.escape(carrier) + rb"[a-f-]++(?![A-Za-z])"), carrier))
+    def _find_carriers(self, bones: Sequence[bytes]) -> None:
+        """What stands before the ids of these bones, the last word of it, when it does so often."""
+        before = Counter(
+            bone[max(match.start() - _CARRIER_BYTES, 0) : match.start()].rpartition(b" ")[2]
+            for bone in bones
+            for match in _RESIDUE.finditer(bone)
+        )
+        for carrier, count in before.most_common(_CARRIERS - len(self._carriers)):
+            if len(carrier) > 1 and count * _SHARE > len(bones):
+                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[a-f-]++(?![A-Za-z])")
