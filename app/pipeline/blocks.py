@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import overload
 
 #: Characters of a block, about: few enough for a processor's cache, enough for what is done once for each.
-SIZE = 1 << 18
+SIZE = 1 << 17
 
 
 class Lines(Sequence[str]):

@@ -1,7 +1,7 @@
 """Secrets and personal data become placeholders such as `<EMAIL_1>`, the same value always the same one in a log."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -15,12 +15,18 @@ from app.pipeline.secrets import RULES
 _PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
 _KEY_LINES = 400
+#: Blocks whose suspicious lines go through the rules together.
+_BLOCKS = 32
 _KEY_MARK = b"PRIVATE KEY-----"
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 #: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
 _KEY_BODY = re.compile(r"(?:^|[\s\"|])(?:[A-Za-z0-9+/]{40,76}={0,2}(?:\\n)?|Proc-Type: .*|DEK-Info: .*)[\"'\s,}]*$")
+
+
+#: Where lines begin and end in a block.
+_Places = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,12 +68,13 @@ def redact(lines: Lines) -> Redacted:
                 ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
         for changed in _redact_keys(lines, suspects, ledger):
             suspects[changed] = _suspects(lines.block(changed))
-        for number, found in suspects.items():
-            lines.rewrite(number, _redacted(lines.block(number), found, ledger))
+        numbers = list(suspects)
+        for begin in range(0, len(numbers), _BLOCKS):
+            _redact_blocks(lines, {number: suspects[number] for number in numbers[begin : begin + _BLOCKS]}, ledger)
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
 
 
-def _suspects(block: bytes) -> list[tuple[int, int]]:
+def _suspects(block: bytes) -> _Places:
     """Where the lines begin and end in which some rule's trigger fires. One pass of one automaton."""
     found: list[tuple[int, int]] = []
     end = 0
@@ -78,17 +85,23 @@ def _suspects(block: bytes) -> list[tuple[int, int]]:
     return found
 
 
-def _redacted(block: bytes, suspects: Sequence[tuple[int, int]], ledger: _Ledger) -> bytes:
+def _redact_blocks(lines: Lines, suspects: Mapping[int, _Places], ledger: _Ledger) -> None:
     """Every rule, one after the other, on the lines that one of them may match."""
-    text = b"\n".join(block[start:end] for start, end in suspects)
+    text = b"\n".join(lines.block(number)[start:end] for number, found in suspects.items() for start, end in found)
     for rule, finder, pattern in _COMPILED:
         starts = [hit.start() for hit in finder.finditer(text)]
         if starts:
             text = _apply(rule, pattern, starts, (text.decode("latin-1"), ledger)).encode("latin-1")
     clean = iter(text.decode("utf-8", "replace").encode().split(b"\n"))
+    for number, found in suspects.items():
+        lines.rewrite(number, _spliced(lines.block(number), found, clean))
+
+
+def _spliced(block: bytes, places: _Places, clean: Iterator[bytes]) -> bytes:
+    """`block` with the next clean lines in those places."""
     parts: list[bytes] = []
     done = 0
-    for start, end in suspects:
+    for start, end in places:
         parts += (block[done:start], b"\n".join(islice(clean, block.count(b"\n", start, end) + 1)))
         done = end
     return b"".join((*parts, block[done:]))
@@ -119,7 +132,7 @@ def _line_end(text: str, start: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _redact_keys(lines: Lines, suspects: Mapping[int, Sequence[tuple[int, int]]], ledger: _Ledger) -> set[int]:
+def _redact_keys(lines: Lines, suspects: Mapping[int, _Places], ledger: _Ledger) -> set[int]:
     """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays.
 
     Returns the numbers of the blocks that have changed.

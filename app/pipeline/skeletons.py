@@ -56,7 +56,7 @@ def skeletons(lines: Lines) -> Skeletons:
 
 
 def _bones(block: bytes, known: "_Known") -> list[bytes]:
-    bones = known.without_ids(hide_differences(block).translate(None, _DIGITS)).split(b"\n")
+    bones = known.without_ids(hide_differences(block)).translate(None, _DIGITS).split(b"\n")
     bare = {bone for bone in set(bones) if not bone.strip()}
     if bare:
         # nothing but digits is not nothing
@@ -91,17 +91,17 @@ class _Known(dict[bytes, int]):
         """Skeletons so far."""
         return len(self._numbers)
 
-    def without_ids(self, flat: bytes) -> bytes:
-        """`flat` without those ids that stand where many do."""
+    def without_ids(self, block: bytes) -> bytes:
+        """`block` without those ids that stand where many do."""
         for carrier, pattern in self._carriers.items():
-            flat = pattern.sub(carrier, flat)
-        return flat
+            block = pattern.sub(carrier, block)
+        return block
 
     def learn(self) -> list[int]:
         """Look at what came in of late. Returns the new number of each skeleton when many have become one."""
         if len(self) - self._learned_from < _MANY:
             return []
-        self._find_carriers(list(self)[self._learned_from :])
+        self._find_carriers(list(self)[-_MANY:])
         fewer: list[int] = []
         if not self._ids:
             self._ids = True
@@ -122,4 +122,4 @@ class _Known(dict[bytes, int]):
         )
         for carrier, count in before.most_common(_CARRIERS - len(self._carriers)):
             if len(carrier) > 1 and count * _SHARE > len(bones):
-                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[a-f-]++(?![A-Za-z])")
+                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[0-9a-f-]++(?![A-Za-z])")
