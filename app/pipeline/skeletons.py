@@ -19,7 +19,9 @@ _RESIDUE = re.compile(
     rb"-*\b(?!(?i:ac|ad|be|cd|db|dc|de|ed|fd|abc|ace|add|bad|bed|cab|dad|dec|def|fed|fee|bead|beef|cafe|dead|deaf|deed"
     rb"|face|fade|feed|added|ceded|faced|faded|decade|facade)\b)(?:[a-f]+|[A-F]{2,}|(?<=-)[A-F]|[A-F](?=-))\b-*"
 )
-#: Above this many skeletons, ids in hexadecimal are probably why.
+#: From this many skeletons on ids may be why: they are, when half of the skeletons would go with them.
+_SEVERAL = 64
+#: New bones after which a log with ids is looked at for what stands before them.
 _MANY = 500
 #: What stands before ids is looked for in every line: so many texts of so many bytes, each before one id in so many.
 _CARRIERS, _CARRIER_BYTES, _SHARE = 12, 10, 40
@@ -79,7 +81,7 @@ class _Known(dict[bytes, int]):
         self._numbers: dict[bytes, int] = {}
         self._ids = False
         self._carriers: dict[bytes, re.Pattern[bytes]] = {}
-        self._learned_from = 0
+        self._look_at = _SEVERAL
 
     def __missing__(self, bone: bytes) -> int:
         name = _RESIDUE.sub(b"", bone) if self._ids else bone
@@ -98,23 +100,26 @@ class _Known(dict[bytes, int]):
         return block
 
     def learn(self) -> list[int]:
-        """Look at what came in of late. Returns the new number of each skeleton when many have become one."""
-        if len(self) - self._learned_from < _MANY:
+        """Look at what has come in. Returns the new number of each skeleton when many have become one."""
+        if len(self) < self._look_at:
             return []
-        self._find_carriers(list(self)[-_MANY:])
         fewer: list[int] = []
-        if not self._ids:
+        if not self._ids and 2 * len({_RESIDUE.sub(b"", bone) for bone in self}) <= len(self):
             self._ids = True
+            self._find_carriers()
             fine, self._numbers = list(self._numbers), {}
             self.clear()
             fewer = [self[bone] for bone in fine]
-        elif len(self) > _REMEMBERED:
-            self.clear()
-        self._learned_from = len(self)
+        elif self._ids:
+            self._find_carriers()
+            if len(self) > _REMEMBERED:
+                self.clear()
+        self._look_at = len(self) + _MANY if self._ids else 2 * len(self)
         return fewer
 
-    def _find_carriers(self, bones: Sequence[bytes]) -> None:
-        """What stands before the ids of these bones, the last word of it, when it does so often."""
+    def _find_carriers(self) -> None:
+        """What stands before the ids of the latest bones, the last word of it, when it does so often."""
+        bones = list(self)[-_MANY:]
         before = Counter(
             bone[max(match.start() - _CARRIER_BYTES, 0) : match.start()].rpartition(b" ")[2]
             for bone in bones
