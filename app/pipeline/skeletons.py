@@ -14,15 +14,19 @@ from app.pipeline.blocks import Lines
 from app.pipeline.constants import hide_differences
 
 _DIGITS = b"0123456789"
-#: What digits leave of an id in hexadecimal: letters up to f, in groups. Words and names of such letters stay.
+#: What digits leave of an id in hexadecimal: letters up to f, in groups with dashes between them.
 _RESIDUE = re.compile(
-    rb"-*\b(?!(?i:ac|ad|be|cd|db|dc|de|ed|fd|abc|ace|add|bad|bed|cab|dad|dec|def|fed|fee|bead|beef|cafe|dead|deaf|deed"
-    rb"|face|fade|feed|added|ceded|faced|faded|decade|facade)\b)(?:[a-f]+|[A-F]{2,}|(?<=-)[A-F]|[A-F](?=-))\b-*"
+    rb"[a-f-](?<![A-Za-z].)[a-f-]*+(?![A-Za-z])|[A-F-](?<![A-Za-z].)[A-F-]*+(?![A-Za-z])", re.DOTALL
+)
+#: Words and names of such letters.
+_WORDS = frozenset(
+    b"ac ad be cd db dc de ed fd abc ace add bad bed cab dad dec def fed fee bead beef cafe dead deaf deed face fade feed"
+    b" added ceded faced faded decade facade".split()
 )
 #: From this many skeletons on ids may be why: they are, when half of the skeletons would go with them.
 _SEVERAL = 64
-#: New bones after which a log with ids is looked at for what stands before them.
-_MANY = 500
+#: New bones after which a log with ids is looked at for what stands before them, and how many are looked at.
+_MANY, _SAMPLE = 500, 200
 #: What stands before ids is looked for in every line: so many texts of so many bytes, each before one id in so many.
 _CARRIERS, _CARRIER_BYTES, _SHARE = 12, 10, 40
 #: Bones remembered of one log; with more, nearly every line has its own.
@@ -69,6 +73,18 @@ def _bones(block: bytes, known: "_Known") -> list[bytes]:
     return bones
 
 
+def _without_residue(bone: bytes) -> bytes:
+    return _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+
+
+def _of_an_id(residue: bytes) -> bool:
+    """Words stay, and so do capitals by themselves, which may be levels, and dashes."""
+    letters = residue.strip(b"-")
+    if residue.count(b"-") > 1:
+        return letters != b""
+    return letters.lower() not in _WORDS and (len(letters) > 1 or letters.islower())
+
+
 class _Known(dict[bytes, int]):
     """Bones -> skeletons, which are numbered in order of appearance when they are first looked up.
 
@@ -84,7 +100,7 @@ class _Known(dict[bytes, int]):
         self._look_at = _SEVERAL
 
     def __missing__(self, bone: bytes) -> int:
-        name = _RESIDUE.sub(b"", bone) if self._ids else bone
+        name = _without_residue(bone) if self._ids else bone
         number = self[bone] = self._numbers.setdefault(name, len(self._numbers))
         return number
 
@@ -104,26 +120,30 @@ class _Known(dict[bytes, int]):
         if len(self) < self._look_at:
             return []
         fewer: list[int] = []
-        if not self._ids and 2 * len({_RESIDUE.sub(b"", bone) for bone in self}) <= len(self):
-            self._ids = True
-            self._find_carriers()
-            fine, self._numbers = list(self._numbers), {}
-            self.clear()
-            fewer = [self[bone] for bone in fine]
-        elif self._ids:
+        if self._ids:
             self._find_carriers()
             if len(self) > _REMEMBERED:
                 self.clear()
+        else:
+            rests = {bone: _without_residue(bone) for bone in self}
+            if 2 * len(set(rests.values())) <= len(rests):
+                self._ids = True
+                self._find_carriers()
+                self._numbers = {}
+                for bone, rest in rests.items():
+                    self[bone] = self._numbers.setdefault(rest, len(self._numbers))
+                fewer = list(self.values())
         self._look_at = len(self) + _MANY if self._ids else 2 * len(self)
         return fewer
 
     def _find_carriers(self) -> None:
         """What stands before the ids of the latest bones, the last word of it, when it does so often."""
-        bones = list(self)[-_MANY:]
+        bones = list(self)[-_SAMPLE:]
         before = Counter(
             bone[max(match.start() - _CARRIER_BYTES, 0) : match.start()].rpartition(b" ")[2]
             for bone in bones
             for match in _RESIDUE.finditer(bone)
+            if _of_an_id(match[0])
         )
         for carrier, count in before.most_common(_CARRIERS - len(self._carriers)):
             if len(carrier) > 1 and count * _SHARE > len(bones):
