@@ -74,7 +74,7 @@ _LOGCAT = re.compile(r"([VDIWEF])/[\w.]+\s*\(?\s*\d*\)?: ")
 
 _ACCESS = _any(
     r"(?:HTTP/[123](?:\.\d)?\"? +(?:status: )?"
-    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?:/)?/\S* (?:[-=]> |- )?\"?)([1-5]\d\d)(?:[^\w.:%/-]|$)"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?:/)?/\S* (?:[-=]> |- |responded )?\"?)([1-5]\d\d)(?:[^\w.:%/-]|$)"
 )
 _STATUS = _any(
     r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?"
@@ -124,7 +124,7 @@ _BENIGN = _any(
     r"(?i)\b(?:0|no|zero|without(?: any)?|not an?) (?:\w+ )?(?:errors?|failures?|failed|exceptions?"
     r"|warnings?|problems?|fails?|crash\w*)\b"
     r"|\b\w*(?:errors?|failures?|failed|fails?|warnings?|exceptions?|timeouts?|killed|retries"
-    r"|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]"
+    r"|dropped|unreachable|rejected|refused|aborted)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]"
     r"|\{\}|,|;|$)"
     r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count"
     r"|handl\w+|logs?|pages?|codes?|reports?|reporting|collectors?|tracking|boundary|polic\w+|threshold|budget|limit"
@@ -153,6 +153,9 @@ _PASSED = _any(r"^\s*(?:✓|✔|√) |^\s*(?:PASS|ok)(?::|\s)|^\s*--- (?:PASS|SK
 #: A failure that is not the last word.
 _TRIED_AGAIN = _any(r"(?i)\b(?:will (?:re-?try|try again)|re-?trying|try(?:ing)? again|retry (?:#|no\.? ?)?\d+)\b")
 
+#: Any of the patterns that decide below: most lines that are new say none of it, and one look tells.
+_TELLING = _any(*(one.pattern for one in (_ACCESS, _STATUS, _ECHOED, STRONG, _PASSED, _LOGIN, _ERRORS, _WARNINGS)))
+
 
 def level_of(line: Unwrapped) -> Level:
     """The level of one line. An explicit level below WARNING gives way only to `STRONG` evidence and HTTP 5xx."""
@@ -161,6 +164,8 @@ def level_of(line: Unwrapped) -> Level:
     else:
         text = line.message
         claimed = _claimed(line)
+    if not _TELLING.search(text):
+        return Level.UNKNOWN if claimed is None else claimed
     http, access = _from_status(text)
     # an application that logs its own answer at INFO means it; only a failure or an access log overrules it
     if http is not None and (claimed is None or (http > claimed and (access or http >= Level.ERROR))):

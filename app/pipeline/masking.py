@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import re2
 
 from app.domain.analyses import Mask
+from app.pipeline.blocks import Lines
 from app.pipeline.kinds.places import PLACES
 from app.pipeline.kinds.rule import Place
-from app.pipeline.lines import blocks, latin1
+from app.pipeline.lines import latin1
 
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_\d{1,9}>")
 #: Bytes before and after a value that are looked at.
@@ -47,18 +48,17 @@ def own_places(patterns: Mapping[str, str]) -> tuple[Place, ...]:
     return tuple(Place(kind=kind, pattern=pattern, reversible=False) for kind, pattern in patterns.items())
 
 
-def mask(lines: list[str], policy: Mask, own: Sequence[Place] = ()) -> Masked:
+def mask(lines: Lines, policy: Mask, own: Sequence[Place] = ()) -> Masked:
     """Replace in place, line by line. Redaction comes first: this looks at what it left."""
     given: dict[str, _Names] = {}
     placeholders: dict[str, str] = {}
     for place in (*own, *PLACES[policy]):
         pattern = re2.compile(place.pattern.encode(), latin1())
-        for begin, block in blocks(lines):
+        for number, (_, block) in enumerate(lines.blocks()):
             if pattern.search(block):
                 names = given.get(place.kind) or _Names(kind=place.kind, taken=_highest(lines, place.kind))
                 given[place.kind] = names
-                hidden = _hidden(block, (place, pattern), names).decode("utf-8", "replace").split("\n")
-                lines[begin : begin + len(hidden)] = hidden
+                lines.rewrite(number, _hidden(block, (place, pattern), names))
         if place.reversible and place.kind in given:
             placeholders |= {name: value.decode("utf-8", "replace") for value, name in given[place.kind].of.items()}
     counts = {kind: names.count for kind, names in given.items() if names.count}
@@ -93,7 +93,7 @@ def _hidden(block: bytes, place_and_pattern: tuple[Place, "re2._Regexp[bytes]"],
     return b"".join((*parts, block[done:]))
 
 
-def _highest(lines: list[str], kind: str) -> int:
+def _highest(lines: Lines, kind: str) -> int:
     """Placeholders of this kind that already stand in the log keep their numbers to themselves."""
     written = re.compile(rf"<{kind}_(\d{{1,9}})>".encode())
-    return max((int(number) for _, block in blocks(lines) for number in written.findall(block)), default=0)
+    return max((int(number) for _, block in lines.blocks() for number in written.findall(block)), default=0)

@@ -56,7 +56,7 @@ def prepare(
         shown=draft.fitted.shown if draft.fitted else (),
         templates_shown=draft.fitted.templates_shown if draft.fitted else (),
         first_error=draft.first_error,
-        coverage=_coverage(draft, len(log.encode()), bytes_replaced),
+        coverage=_coverage(draft, lines.size(log), bytes_replaced),
         placeholders=needed(draft.placeholders, _texts(draft)),
         windows=draft.windows,
         owners=draft.fitted.owners if draft.fitted else (),

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import re2
 
+from app.pipeline.blocks import Lines
 from app.pipeline.kinds.fields import NAME_SEEN
-from app.pipeline.lines import blocks, latin1
+from app.pipeline.lines import latin1
 from app.pipeline.redaction import redact
 
 #: Lines of one run that are joined at a time, and characters of each; those beyond are looked at by themselves.
@@ -53,10 +54,11 @@ class _Piece:
     glue: str = ""
 
 
-def hide(lines: list[str]) -> Mapping[str, int]:
+def hide(lines: Lines) -> Mapping[str, int]:
     """Replace in place the parts of secrets that stand on several lines; how many secrets of each kind."""
     counts: dict[str, int] = {}
     taken: dict[str, int] | None = None
+    fresh: dict[int, str] = {}
     for pieces in _runs(lines):
         joined, places = _joined(lines, pieces)
         edits: list[tuple[_Piece, int, int, str]] = []
@@ -75,12 +77,13 @@ def hide(lines: list[str]) -> Mapping[str, int]:
                 (piece, piece.start + begin - at, piece.start + end - at, name) for piece, begin, end, at in parts
             ]
         for piece, begin, end, name in reversed(edits):
-            line = lines[piece.index]
-            lines[piece.index] = f"{line[:begin]}{name}{line[end:]}"
+            line = fresh.get(piece.index) or lines[piece.index]
+            fresh[piece.index] = f"{line[:begin]}{name}{line[end:]}"
+    lines.replace(fresh)
     return counts
 
 
-def _runs(lines: Sequence[str]) -> Iterator[list[_Piece]]:
+def _runs(lines: Lines) -> Iterator[list[_Piece]]:
     """Lines that belong together, each run once."""
     behind = 0
     for index in _suspects(lines):
@@ -92,8 +95,8 @@ def _runs(lines: Sequence[str]) -> Iterator[list[_Piece]]:
             yield pieces
 
 
-def _suspects(lines: Sequence[str]) -> Iterator[int]:
-    for begin, block in blocks(lines):
+def _suspects(lines: Lines) -> Iterator[int]:
+    for begin, block in lines.blocks():
         number, counted = begin, 0
         for match in _SEEN.finditer(block):
             number += block.count(b"\n", counted, match.start())
@@ -175,7 +178,7 @@ def _joined(lines: Sequence[str], pieces: Sequence[_Piece]) -> tuple[str, list[t
 
 def _secrets(text: str) -> Iterator[tuple[str, int, int]]:
     """Kind, start and end of each secret in one line."""
-    found = [text]
+    found = Lines([text.encode()])
     if not redact(found).counts:
         return
     between = _PLACEHOLDER.split(found[0])
@@ -194,11 +197,10 @@ def _secrets(text: str) -> Iterator[tuple[str, int, int]]:
         position = stop
 
 
-def _taken(lines: Sequence[str]) -> dict[str, int]:
+def _taken(lines: Lines) -> dict[str, int]:
     """Placeholders that already stand in the log keep their numbers to themselves."""
     highest: dict[str, int] = {}
-    for line in lines:
-        if "<" in line:
-            for kind, number in _PLACEHOLDER.findall(line):
-                highest[kind] = max(highest.get(kind, 0), int(number))
+    for _, block in lines.blocks():
+        for kind, number in _PLACEHOLDER.findall(block.decode()) if b"<" in block else ():
+            highest[kind] = max(highest.get(kind, 0), int(number))
     return highest

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from app.domain.analyses import Mask
 from app.domain.logs import Line, Template, Windows
 from app.pipeline import layout, lines, seams
+from app.pipeline.blocks import Lines
 from app.pipeline.fitting import Fitted, Source, fit
 from app.pipeline.kinds.rule import Place
 from app.pipeline.masking import mask
@@ -37,7 +38,7 @@ class Draft:
     max_windows: int = 0
 
     #: Physical lines, displayable; redacted from the second step on. Characters lost of the giants among them.
-    lines: list[str] = field(default_factory=list)
+    lines: Lines = field(default_factory=Lines)
     lost: Mapping[int, int] = field(default_factory=dict)
     redactions: Mapping[str, int] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from app.domain.analyses import Mask
 from app.domain.diagnoses import Severity
+from app.pipeline.blocks import Lines
 from app.pipeline.grounding import ground
 from app.pipeline.interpretation import Answer, Citation
 from app.pipeline.masking import mask, own_places
@@ -13,7 +14,7 @@ from app.pipeline.preparation import PreparationLimits, prepare
 
 
 def masked(line, policy, own=()):
-    lines = line.split("\n")
+    lines = Lines([line.encode()])
     found = mask(lines, policy, own)
     return "\n".join(lines), found
 

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.pipeline.blocks import Lines
 from app.pipeline.lines import split
 from app.pipeline.redaction import redact
 
 
 def redacted(text):
-    lines = text.split("\n")
+    lines = Lines([text.encode()])
     found = redact(lines)
     return "\n".join(lines), found
 
