@@ -6,7 +6,7 @@ from app.domain.diagnoses import Coverage, LeftOut
 from app.domain.logs import PreparedLog
 from app.pipeline import lines
 from app.pipeline.prompting import overhead
-from app.pipeline.steps import STEPS, Draft
+from app.pipeline.steps import GROUPING, STEPS, Draft
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +38,16 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         coverage=_coverage(draft, lines.size(log), bytes_replaced),
         placeholders=draft.placeholders,
     )
+
+
+def groups(log: str) -> list[int | None]:
+    """Only the grouping of a log, without redaction and budget: for each line a number of its template, None if blank."""
+    draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0)
+    for step in GROUPING:
+        step(draft)
+    mining = draft.mining
+    assert mining is not None
+    return [None if draft.blank(index) else mining.template_of(index) for index in range(len(draft.lines))]
 
 
 def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:

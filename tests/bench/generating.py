@@ -34,7 +34,7 @@ def _record(chance: random.Random) -> str:
 
 def _request(chance: random.Random, head: str) -> str:
     asked = f"{chance.choice(('GET', 'POST'))} {chance.choice(('/orders', '/users', '/carts'))}/{chance.randrange(9000)}"
-    status = chance.choices((200, 201, 304, 404), (90, 6, 3, 1))[0]
+    status = chance.choices((200, 201, 304, 404), (94, 3, 2, 1))[0]
     return (
         f"{head.format('INFO ')}{chance.choice(_LOGGERS)} : {asked} {status} {chance.randrange(900)}ms"
         f" request={chance.getrandbits(64):016x} client={_address(chance)} bytes={chance.randrange(90000)}\n"
