@@ -41,7 +41,7 @@ _OTHERS = (
     # names that end in digits
     (
         rb"(?i:\b(?:log4j|utf-?8|utf-?16|x86_64|amd64|arm64|ipv[46]|oauth2|sha(?:1|256|512)|md5"
-        rb"|tlsv?1\.[0-3]|base64|http2|s3|ec2|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)"
+        rb"|tlsv?1\.[0-3]|base64|http2|s3|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)"
     ),
     # error codes of products: ORA-00600, TS2304, E0382, SQLSTATE 23505
     rb"\b(?:ORA-\d{5}|TS\d{4}|CS\d{4}|E\d{4}\]|MY-\d{6}|SQLSTATE[\[ :(=]+[0-9A-Z]{5})\b",
