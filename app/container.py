@@ -26,6 +26,7 @@ from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
 from app.services.settling import RetryPolicy
@@ -215,6 +216,10 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
             backoff_base=worker.backoff_base_seconds,
             backoff_cap=worker.backoff_cap_seconds,
             retry_after_cap=worker.retry_after_cap_seconds,
+        ),
+        recall=RecallPolicy(
+            max_age=settings.cache.ttl_seconds,
+            least_evidence=settings.cache.similar_evidence,
         ),
     )
 

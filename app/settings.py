@@ -304,6 +304,12 @@ class Cache(Section):
     """Answers given again."""
 
     ttl_seconds: float = Field(86_400.0, ge=0, description="Age up to which an answer is given again; 0: never.")
+    similar_evidence: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of its quotes that must hold in another log for an answer to be taken over (`similar`).",
+    )
 
 
 class Ai(Section):

@@ -50,4 +50,5 @@ class StatusSchema(Schema):
     detail = fields.String()
     waiting = fields.Integer(metadata=_about("Events that are still to be published."))
     dead = fields.Integer(metadata=_about("Events that Kafka will never take."))
+    replays = fields.Integer(metadata=_about("Replayed dead letters that the next bridge takes in."))
     bridges = fields.List(fields.Nested(BridgeSchema))

@@ -57,7 +57,11 @@ class SubmissionSchema(Strict):
     cache = fields.Enum(
         CacheMode,
         by_value=fields.String,
-        metadata=_about("Whether an earlier answer may be given again.", default="exact"),
+        metadata=_about(
+            "Whether an earlier answer may be given again: to the same log, or to one with the same warnings and "
+            "errors (`similar`), its quotes checked again.",
+            default="exact",
+        ),
     )
     deadline_seconds = Deadline(
         allow_none=True, metadata=_about("After this long it fails instead of finishing late.", exclusiveMinimum=0)
@@ -167,6 +171,10 @@ class CoverageSchema(Schema):
     token_budget = fields.Integer()
     evidence_cited = fields.Integer()
     evidence_dropped = fields.Integer(metadata=_about("Cited, but not in the log."))
+    similar_to = fields.Integer(
+        allow_none=True,
+        metadata=_about("The analysis whose answer was taken over: its log has the same warnings and errors."),
+    )
 
 
 class UsageSchema(Schema):

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 
 import click
@@ -12,6 +13,7 @@ from app.cli.exits import worst
 from app.cli.moments import Moment
 from app.cli.options import with_options
 from app.cli.several import ask_each
+from app.client import ApiError
 from app.pipeline.escaping import one_line
 
 _COLUMNS = ("ID", "FAILED", "CODE", "STAGE", "ATTEMPTS", "REPLAYS", "SERVICE", "DETAIL")
@@ -102,13 +104,15 @@ def replay(*, ids: tuple[str, ...], all_: bool, as_json: bool, **filters: str | 
     remote = connect().dead_letters
     if ids:
         found, codes = ask_each(ids, remote.replay)
-        for analysis in found:
+        for one in found:
             if as_json:
-                output.json_line(analysis)
-            else:
+                output.json_line(one)
+            elif "origin" in one:
                 # a record has no analysis yet
-                kind = "" if "origin" in analysis else "analysis "
-                output.result(f"{kind}{analysis.get('id')} goes again")
+                output.result(f"{one.get('id')} goes again as soon as a bridge takes it in")
+            else:
+                output.result(f"analysis {one.get('id')} goes again")
+        _note_without_bridge()
         click.get_current_context().exit(worst(codes))
     # what fails again meanwhile is for the next time, or this would never end
     wanted.setdefault("until", Moment().convert("0s", None, None))
@@ -120,6 +124,7 @@ def replay(*, ids: tuple[str, ...], all_: bool, as_json: bool, **filters: str | 
         output.json_line({"replayed": count})
     else:
         output.result(f"{count} go again" if count != 1 else "1 goes again")
+    _note_without_bridge()
 
 
 @dead_letters.command()
@@ -138,6 +143,14 @@ def discard(*, ids: tuple[str, ...]) -> None:
 
     _, codes = ask_each(ids, one)
     click.get_current_context().exit(worst(codes))
+
+
+def _note_without_bridge() -> None:
+    """A record that waits is in no list: say what it waits for."""
+    with suppress(ApiError):  # the replay itself is done
+        found = connect().heimdall()
+        if found["replays"] and not (found["ok"] and found["bridges"]):
+            output.note(f"{found['replays']} of Kafka's records wait for a bridge: {one_line(str(found['detail']))}.")
 
 
 def _given(filters: Mapping[str, str | None]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from app.cli.exits import Exit, Stop
 from app.pipeline.escaping import one_line
 
 _BRIDGES = ("BRIDGE", "KAFKA", "READS", "RECEIVED", "ACCEPTED", "KNOWN", "DEAD", "PUBLISHED", "LAG")
-_PARTITIONS = ("TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "PAUSED")
+_PARTITIONS = ("BRIDGE", "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "PAUSED")
 _TOPICS = ("TOPIC", "PARTITIONS", "REPLICATION", "KEPT", "STATE", "")
 
 
@@ -33,11 +33,13 @@ def status(*, as_json: bool) -> None:
     else:
         output.result(one_line(str(found["detail"])))
         output.result(
-            f"{found['waiting']:,} events still to be published, {found['dead']:,} that Kafka refused for good"
+            f"{found['waiting']:,} events still to be published, {found['dead']:,} that Kafka refused for good, "
+            f"{found['replays']:,} replays still to be taken in"
         )
         if found["bridges"]:
             output.table(_BRIDGES, [_bridge(one) for one in found["bridges"]])
-            output.table(_PARTITIONS, [_partition(part) for one in found["bridges"] for part in one["partitions"]])
+            held = [_partition(one, part) for one in found["bridges"] for part in one["partitions"]]
+            output.table(_PARTITIONS, held)
     if not found["ok"]:
         click.get_current_context().exit(Exit.ERROR)
 
@@ -98,9 +100,10 @@ def _bridge(one: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _partition(part: Mapping[str, Any]) -> tuple[str, ...]:
+def _partition(bridge: Mapping[str, Any], part: Mapping[str, Any]) -> tuple[str, ...]:
     numbers = (part["committed"], part["end"], part["lag"])
     return (
+        one_line(bridge["name"]),
         one_line(part["topic"]),
         str(part["partition"]),
         *("-" if number is None else f"{number:,}" for number in numbers),

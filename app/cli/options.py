@@ -98,7 +98,12 @@ _SUBMIT_OPTIONS = (
     click.option("--priority", type=choice(Priority.__members__), help="Which of two waiting analyses goes first."),
     click.option("--model", metavar="NAME", help="Another model than the server's default."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
-    click.option("--no-cache", is_flag=True, help="Ask anew, also when the same log was answered before."),
+    click.option(
+        "--cache",
+        type=choice(CacheMode),
+        help="Which earlier answer will do: one to the same log, also one to a log with the same warnings and errors "
+        "(`similar`), or none (`off`: ask anew) [default: exact].",
+    ),
     click.option(
         "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="Kept with the analysis; repeatable."
     ),
@@ -140,7 +145,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             priority=given["priority"].upper() if given["priority"] else None,
             tags=given["tags"],
             language=given["language"],
-            cache=CacheMode.OFF.value if given["no_cache"] else None,
+            cache=given["cache"],
             metadata=given["metadata"],
             webhook_url=given["webhook"],
         ),

@@ -150,6 +150,7 @@ def _coverage(found: _Reader | None) -> Coverage | None:
         token_budget=found.integer("token_budget", 0),
         evidence_cited=found.integer("evidence_cited", 0),
         evidence_dropped=found.integer("evidence_dropped", 0),
+        similar_to=None if found.raw.get("similar_to") is None else found.integer("similar_to"),
     )
 
 

@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 from app.domain.diagnoses import Coverage, Diagnosis
 from app.domain.errors import BifrostError
+from app.domain.likenesses import Likeness
 from app.domain.prompts import Usage
 
 
@@ -80,6 +81,8 @@ class CacheMode(StrEnum):
 
     #: The same log and the same question, answered within `cache.ttl_seconds`.
     EXACT = "exact"
+    #: That, or the same question about a log with the same warnings and errors.
+    SIMILAR = "similar"
     #: Always ask anew.
     OFF = "off"
 
@@ -220,6 +223,9 @@ class Claim:
     seconds_left: float | None
     #: Seconds since it was first given back because its provider rested or had no room, and not asked since.
     waited: float = 0.0
+    cache: CacheMode = CacheMode.EXACT
+    #: Hash of what was asked, without the log; None: accepted by a version that did not note it down.
+    question_key: str | None = None
     #: What was submitted, when its stage begins with reading it.
     log: str | None = field(default=None, repr=False)
 
@@ -237,3 +243,7 @@ class Conclusion:
     coverage: Coverage | None = None
     usage: Usage | None = None
     error: Failure | None = None
+    #: The analysis whose answer was taken over.
+    cached_from: int | None = None
+    #: None: its log has nothing that another one could be known by.
+    likeness: Likeness | None = None

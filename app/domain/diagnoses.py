@@ -88,6 +88,8 @@ class Coverage:
     #: Evidence the answer cited, and how much of it did not stand in the log and was dropped.
     evidence_cited: int = 0
     evidence_dropped: int = 0
+    #: The analysis whose answer was taken over, since its log has the same warnings and errors. Nobody was asked then.
+    similar_to: int | None = None
 
     @property
     def lines_left_out(self) -> int:

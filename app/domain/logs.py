@@ -61,3 +61,5 @@ class PreparedLog:
     coverage: Coverage
     #: Placeholder -> original value, of reversible kinds only (e-mail, host): put back into the answer.
     placeholders: Mapping[str, str] = field(default_factory=dict)
+    #: For each line of `shown`: its template, as an index into `templates`; None when that one was not kept.
+    owners: tuple[int | None, ...] = ()

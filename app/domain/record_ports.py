@@ -33,6 +33,9 @@ class DeadRecords(Protocol):
     def wanted(self, *, limit: int) -> Sequence[Revived]:
         """Those that somebody wants to go again; locked until the transaction ends."""
 
+    def waiting(self) -> int:
+        """How many wait for a bridge to take them in again."""
+
     def rise(self, letter_id: int, analysis_id: int) -> None:
         """It was accepted: no dead letter any more."""
 

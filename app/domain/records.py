@@ -84,6 +84,7 @@ class Entry:
     submission: Submission
     log_hash: str
     cache_key: str
+    question_key: str
     request_hash: str
 
 

@@ -21,6 +21,7 @@ from app.domain.analyses import (
 from app.domain.announcements import Announcement, OutboxDepth
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.keys import ApiKey, NewKey
+from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
 from app.domain.record_ports import Bridges, DeadRecords, Events, Intake
 from app.domain.statistics import Counts
@@ -32,6 +33,8 @@ class Fingerprint:
 
     log_hash: str
     cache_key: str
+    #: As `cache_key`, without the log.
+    question_key: str
     #: The same idempotency key with another one is a conflict.
     request_hash: str
 
@@ -167,8 +170,11 @@ class DeadLetters(Protocol):
 class Claims(Protocol):
     """The work on analyses. Every write is a compare-and-set fenced by the epoch; the database's clock decides."""
 
-    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float) -> Claim | None:
-        """Take the right to work on it; None when it is not due, not there, or somebody else's."""
+    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float, alone: bool = False) -> Claim | None:
+        """Take the right to work on it; None when it is not due, not there, or somebody else's.
+
+        `alone`: nothing else runs in this process. Without it what may kill its process is not given out.
+        """
 
     def log_of(self, claim: Claim) -> str:
         """The log as submitted, cleaned."""
@@ -355,6 +361,10 @@ class Transaction(Protocol):
     @property
     def events(self) -> Events:
         """Events for Kafka."""
+
+    @property
+    def likenesses(self) -> Likenesses:
+        """Answers by the templates of their logs."""
 
     @property
     def bridges(self) -> Bridges:

@@ -38,6 +38,8 @@ class Fitted:
     tokens: int
     lines_counted: int
     left_out: tuple[LeftOut, ...]
+    #: Template of each line shown; None when it is beyond the most that are kept.
+    owners: tuple[int | None, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -135,7 +137,7 @@ def _each(page: _Page, source: Source, numbers: Iterable[int], *, share: float) 
 
 def _fitted(page: _Page, templates: Sequence[Template], source: Source, *, room: int) -> Fitted:
     shown = tuple(page.lines[number] for number in sorted(page.lines))
-    owners = [source.template_of(line.number) for line in shown]
+    owners = tuple(source.template_of(line.number) for line in shown)
     shown_of_rows = sum(owner in page.rows for owner in owners)
     shown_of_others = sum(owner is not None and owner not in page.rows for owner in owners)
     counted = sum(templates[index].lines for index in page.rows) - shown_of_rows
@@ -146,4 +148,5 @@ def _fitted(page: _Page, templates: Sequence[Template], source: Source, *, room:
         tokens=room - page.room,
         lines_counted=counted,
         left_out=(LeftOut(reason="token_budget", lines=unshown),) if unshown else (),
+        owners=owners,
     )

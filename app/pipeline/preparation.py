@@ -37,6 +37,7 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         first_error=draft.first_error,
         coverage=_coverage(draft, lines.size(log), bytes_replaced),
         placeholders=draft.placeholders,
+        owners=draft.fitted.owners if draft.fitted else (),
     )
 
 

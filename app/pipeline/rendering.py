@@ -41,6 +41,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "replaced": "{n} bytes were not text",
         "replaced_1": "{n} byte was not text",
         "tokens": "{n} of {budget} tokens",
+        "similar": "taken over from analysis {n}: the same templates",
         "dropped": "{n} of {cited} quotes were not in the log and were dropped",
         "dropped_1": "{n} of {cited} quotes was not in the log and was dropped",
     },
@@ -65,6 +66,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "redacted": "가림: {kinds}",
         "replaced": "텍스트가 아닌 바이트 {n}",
         "tokens": "토큰 {n}/{budget}",
+        "similar": "분석 {n}의 답을 이어받음: 같은 템플릿",
         "dropped": "인용 {cited}개 중 {n}개는 로그에 없어 제외",
     },
 }
@@ -185,6 +187,8 @@ def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
         if count
     ]
     aside = [_counted(labels, name, count).format(n=_number(count), **more) for name, count, more in extras if count]
+    if coverage.similar_to is not None:
+        aside.insert(0, labels["similar"].format(n=coverage.similar_to))
     return " · ".join([f"{lines}: {', '.join(said)}" if said else lines, *aside])
 
 

@@ -21,7 +21,7 @@ from app.domain.ports import Publisher
 from app.domain.storage_ports import Fingerprint, UnitOfWork
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
-from app.services.fingerprinting import cache_key_of, log_hash_of, sha256_of
+from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of, sha256_of
 from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,8 @@ class Analyses:
         fingerprint = self._fingerprint(submission)
         with self._unit_of_work() as tx:
             accepted = None
-            if submission.cache is CacheMode.EXACT and self._cache_ttl > 0:
+            looks = submission.cache is not CacheMode.OFF and self._cache_ttl > 0
+            if looks:
                 # in this order: what ends in between is in the cache
                 if route.provider != RULES:
                     accepted = tx.analyses.follow(submission, route=route, fingerprint=fingerprint)
@@ -90,7 +91,7 @@ class Analyses:
         if analysis is None:
             raise AnalysisNotFound
         if not accepted.replayed:
-            self._announce(analysis)
+            self._announce(analysis, looked=looks)
         return Submitted(analysis=analysis, replayed=accepted.replayed)
 
     def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis:
@@ -166,17 +167,21 @@ class Analyses:
             for name, value in asdict(submission).items()
             if name not in {"log", "request_id", "correlation_id", "idempotency_key"}
         }
+        question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(
             log_hash=log_hash,
-            cache_key=cache_key_of(submission, log_hash=log_hash, identity=self._routing.identity(submission.source)),
+            cache_key=cache_key_of(question_key, log_hash),
+            question_key=question_key,
             request_hash=sha256_of({**request, "log_hash": log_hash}),
         )
 
     @staticmethod
-    def _announce(analysis: Analysis) -> None:
+    def _announce(analysis: Analysis, *, looked: bool) -> None:
         if analysis.cached:
-            telemetry.count_cache_hit()
             _count(analysis)
+        # of one that follows another, it is told when it is answered
+        if looked and (analysis.cached or analysis.cached_from is None):
+            telemetry.count_cache_lookup("exact", "hit" if analysis.cached else "miss")
         log.info(
             "analysis_accepted",
             analysis_id=analysis.id,

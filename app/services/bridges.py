@@ -13,7 +13,10 @@ SILENT_SECONDS = 15.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BridgesStatus:
-    """All of them, and what they still have to publish. `dead` will never be published by itself."""
+    """All of them, and what they still have to do: events to publish, dead records to take in again.
+
+    `dead` will never be published by itself.
+    """
 
     configured: bool
     ok: bool
@@ -21,6 +24,7 @@ class BridgesStatus:
     bridges: Sequence[BridgeState]
     waiting: int
     dead: int
+    replays: int
 
 
 class Bridges:
@@ -51,9 +55,16 @@ class Bridges:
         with self._unit_of_work() as tx:
             states = tx.bridges.list(silent=SILENT_SECONDS)
             waiting, dead = tx.events.waiting()
+            replays = tx.dead_records.waiting()
         ok, detail = self._judged(states)
         return BridgesStatus(
-            configured=self._configured, ok=ok, detail=detail, bridges=states, waiting=waiting, dead=dead
+            configured=self._configured,
+            ok=ok,
+            detail=detail,
+            bridges=states,
+            waiting=waiting,
+            dead=dead,
+            replays=replays,
         )
 
     def health(self) -> Health:

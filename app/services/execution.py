@@ -22,9 +22,11 @@ from app.domain.errors import (
 from app.domain.logs import PreparedLog
 from app.domain.ports import Clock, Provider, StopRequest
 from app.domain.storage_ports import UnitOfWork
+from app.pipeline.likeness import likeness_of
 from app.pipeline.preparation import PreparationLimits, prepare
 from app.services.asking import Asked
 from app.services.guarding import Guarding
+from app.services.recalling import Recalling, RecallPolicy
 from app.services.routing import RULES, Routing, infer_queue
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from app.services.watching import CallWatch, Watches
@@ -43,6 +45,7 @@ class ExecutionPolicy:
     token_budget: int
     preparation: PreparationLimits
     retries: RetryPolicy
+    recall: RecallPolicy
 
 
 class Execution:
@@ -56,15 +59,16 @@ class Execution:
         self._asking = asking
         self._policy = policy
         self._settling = Settling(unit_of_work, retries=policy.retries, clock=clock)
+        self._recalling = Recalling(unit_of_work, policy.recall)
         self._watches = Watches(clock)
 
     def prepare(self, analysis_id: int, *, owner: str) -> None:
         """First stage: read the log. The rules need no model and answer at once."""
         self._run(analysis_id, Stage.PREPARE, owner, self._prepare)
 
-    def infer(self, analysis_id: int, *, owner: str) -> None:
-        """Second stage: ask the chain of providers."""
-        self._run(analysis_id, Stage.INFER, owner, self._infer)
+    def infer(self, analysis_id: int, *, owner: str, alone: bool = False) -> None:
+        """Second stage: ask the chain of providers. `alone`: nothing else runs in this process meanwhile."""
+        self._run(analysis_id, Stage.INFER, owner, self._infer, alone=alone)
 
     def warm_up(self) -> None:
         """Load what the first analysis would wait for: the pipeline's patterns and the rules' catalog."""
@@ -119,13 +123,19 @@ class Execution:
         return len(released)
 
     def _run(
-        self, analysis_id: int, stage: Stage, owner: str, work: Callable[[Claim, CallWatch], Conclusion | None]
+        self,
+        analysis_id: int,
+        stage: Stage,
+        owner: str,
+        work: Callable[[Claim, CallWatch], Conclusion | None],
+        *,
+        alone: bool = False,
     ) -> None:
         if self._watches.closed:
             self._decline(analysis_id)
             return
         with self._unit_of_work.single() as tx:
-            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease)
+            claim = tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=self._policy.lease, alone=alone)
         if claim is None:
             # not due, not there, or somebody else's: the message came twice or too late, and that is fine
             log.debug("claim_refused", analysis_id=analysis_id, stage=stage)
@@ -160,8 +170,10 @@ class Execution:
         if chain[0].name == RULES:
             missing = self._routing.missing(claim.source)
             asked = self._asking.ask(chain[0], claim, prepared, watch)
-            return _conclusion(claim, asked, error=Failure.of(missing) if missing else None)
+            return _conclusion(claim, asked, prepared, error=Failure.of(missing) if missing else None)
         watch.check()
+        if recalled := self._recalling.recall(claim, prepared):
+            return recalled
         self._settling.hand_on(claim, prepared, queue=infer_queue(chain[0].name))
         return None
 
@@ -190,7 +202,7 @@ class Execution:
                 failed.append(error)
                 failure = Failure.of(error)
                 continue
-            return _conclusion(claim, asked, error=failure)
+            return _conclusion(claim, asked, prepared, error=failure)
         # the rules come last and raise no ProviderError
         raise AssertionError("no provider answered")
 
@@ -248,7 +260,7 @@ class Execution:
             self._settling.conclude(claim, Conclusion(status=Status.FAILED, error=Failure.of(known)))
 
 
-def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclusion:
+def _conclusion(claim: Claim, asked: Asked, prepared: PreparedLog, *, error: Failure | None) -> Conclusion:
     """Completed. Degraded: a model was wanted, and the rules answered; `error` tells why."""
     return Conclusion(
         status=Status.COMPLETED,
@@ -260,4 +272,5 @@ def _conclusion(claim: Claim, asked: Asked, *, error: Failure | None) -> Conclus
         coverage=asked.coverage,
         usage=asked.usage,
         error=error,
+        likeness=likeness_of(asked.diagnosis.evidence, prepared),
     )

@@ -13,14 +13,13 @@ def log_hash_of(submission: Submission) -> str:
     return hashlib.sha256(submission.log.encode()).hexdigest()
 
 
-def cache_key_of(submission: Submission, *, log_hash: str, identity: str) -> str:
-    """SHA-256, hex; equal for submissions that may share one answer. `identity`: who would answer."""
+def question_key_of(submission: Submission, *, identity: str) -> str:
+    """SHA-256, hex, of everything but the log that shapes the answer. `identity`: who would answer."""
     return sha256_of(
         (
             PIPELINE_VERSION,
             identity,
             submission.project_id,
-            log_hash,
             submission.source,
             submission.model,
             submission.language,
@@ -29,6 +28,11 @@ def cache_key_of(submission: Submission, *, log_hash: str, identity: str) -> str
             submission.environment,
         )
     )
+
+
+def cache_key_of(question_key: str, log_hash: str) -> str:
+    """SHA-256, hex; equal for submissions that may share one answer."""
+    return sha256_of((question_key, log_hash))
 
 
 def sha256_of(value: object) -> str:

@@ -11,7 +11,7 @@ from app.domain.analyses import Failure, Source
 from app.domain.errors import RecordRefused, RequestConflict, Unavailable
 from app.domain.records import DeadRecord, Entered, Entry, Fate, Lane, Record, RecordStage, Request
 from app.domain.storage_ports import Transaction, UnitOfWork
-from app.services.fingerprinting import cache_key_of, log_hash_of
+from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of
 from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
@@ -185,10 +185,12 @@ def _sorted_out(requests: Sequence[Request]) -> tuple[list[Request], int, list[R
 def _entry(request: Request, identity: str) -> Entry:
     asked = request.submission
     log_hash = log_hash_of(asked)
+    question_key = question_key_of(asked, identity=identity)
     return Entry(
         submission=asked,
         log_hash=log_hash,
-        cache_key=cache_key_of(asked, log_hash=log_hash, identity=identity),
+        cache_key=cache_key_of(question_key, log_hash),
+        question_key=question_key,
         request_hash=request.request_hash,
     )
 

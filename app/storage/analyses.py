@@ -18,11 +18,12 @@ from app.storage.single_flight import BOARDING, LEADER
 #: What a submission writes, whether it is queued or answered from the cache.
 _ASKED = """project_id, source, requested_model, log_content, log_zstd, log_bytes, log_hash, bytes_replaced,
     service_name, environment, analysis_type, priority, tags, language, metadata, request_id, correlation_id,
-    idempotency_key, request_hash, cache_key, callback, deadline_at"""
+    idempotency_key, request_hash, cache, cache_key, question_key, callback, deadline_at"""
 _ASKED_VALUES = """:project_id, :source, :requested_model, :log_content, :log_zstd, :log_bytes, :log_hash,
     :bytes_replaced, :service_name, :environment, :analysis_type, :priority, CAST(:tags AS jsonb), :language,
-    CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache_key,
-    CAST(:callback AS jsonb), now() + make_interval(secs => CAST(:deadline_seconds AS double precision))"""
+    CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache,
+    :cache_key, :question_key, CAST(:callback AS jsonb),
+    now() + make_interval(secs => CAST(:deadline_seconds AS double precision))"""
 _ON_KNOWN_KEY = "ON CONFLICT (project_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
 
 #: The NOTIFY is delivered at COMMIT: the dispatcher looks at once instead of at its next poll.
@@ -38,9 +39,9 @@ _ADD = text(f"""
 #: Only first-hand, undegraded answers are given again: a copy of a copy would never expire.
 _FROM_CACHE = f"""
     INSERT INTO analysis_results ({_ASKED}, queue, provider, status, stage, started_at, finished_at,
-        duration_seconds, model, cached_from, response, severity, diagnosis, coverage, usage)
+        duration_seconds, model, cached_from, response, severity, diagnosis, coverage, likeness, usage)
     SELECT {_ASKED_VALUES}, queue, provider, 'completed', stage, now(), now(),
-        0, model, id, response, severity, diagnosis, coverage, CAST('{{}}' AS jsonb)
+        0, model, id, response, severity, diagnosis, coverage, likeness, CAST('{{}}' AS jsonb)
     FROM analysis_results
     WHERE cache_key = :cache_key AND status = 'completed' AND cached_from IS NULL AND NOT degraded
         AND finished_at > now() - make_interval(secs => :ttl)
@@ -203,7 +204,9 @@ def _values(submission: Submission, fingerprint: Fingerprint) -> dict[str, Any]:
         "correlation_id": submission.correlation_id,
         "idempotency_key": submission.idempotency_key,
         "request_hash": fingerprint.request_hash,
+        "cache": submission.cache,
         "cache_key": fingerprint.cache_key,
+        "question_key": fingerprint.question_key,
         "callback": None if submission.callback is None else orjson.dumps(submission.callback).decode(),
         "deadline_seconds": submission.deadline_seconds,
     }

@@ -5,12 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from app.domain.analyses import Claim, Conclusion, Failure, Language, Source, Stage, Status
+from app.domain.analyses import ALONE_QUEUE, CacheMode, Claim, Conclusion, Failure, Language, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
 from app.domain.storage_ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
 from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
+from app.storage.likenesses import TRACES
 
 _CLAIM = text("""
     WITH claimed AS (
@@ -20,17 +21,19 @@ _CLAIM = text("""
             rung_at = NULL, rings = 0
         WHERE id = :id AND stage = :stage AND status IN ('queued', 'retrying') AND run_at <= now()
             AND cancel_requested_at IS NULL AND leader_id IS NULL
+            -- a message of before it was a suspect may still come to somebody who has company
+            AND (queue <> :alone_queue OR :alone)
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
             service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
             extract(epoch FROM deadline_at - now()) AS seconds_left,
-            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, log_content, log_zstd
+            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, cache, question_key, log_content, log_zstd
     ), begun AS (
         INSERT INTO analysis_attempts (analysis_id, epoch, attempt, stage, provider, worker)
         SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
     )
     SELECT id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
         service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at, seconds_left,
-        waited,
+        waited, cache, question_key,
         CASE WHEN stage = 'prepare' THEN log_content END AS log_content,
         CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd
     FROM claimed
@@ -103,6 +106,7 @@ _CONCLUDED = f"""
             status = :status, provider = coalesce(:provider, provider), model = :model, degraded = :degraded,
             diagnosis = CAST(:diagnosis AS jsonb), severity = :severity, response = :response,
             coverage = CAST(:coverage AS jsonb), usage = CAST(:usage AS jsonb), error = CAST(:error AS jsonb),
+            cached_from = :cached_from, likeness = :likeness, evidence_traces = CAST(:traces AS jsonb),
             finished_at = now(), duration_seconds = extract(epoch FROM now() - created_at),
             lease_owner = NULL, lease_until = NULL
         WHERE {_OURS}
@@ -128,9 +132,19 @@ class PostgresClaims:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float) -> Claim | None:
-        """Take the right to work on it; None when it is not due, not there, or somebody else's."""
-        values = {"id": analysis_id, "stage": stage, "owner": owner, "lease": lease}
+    def claim(self, analysis_id: int, *, stage: Stage, owner: str, lease: float, alone: bool = False) -> Claim | None:
+        """Take the right to work on it; None when it is not due, not there, or somebody else's.
+
+        `alone`: nothing else runs in this process. Without it what may kill its process is not given out.
+        """
+        values = {
+            "id": analysis_id,
+            "stage": stage,
+            "owner": owner,
+            "lease": lease,
+            "alone": alone,
+            "alone_queue": ALONE_QUEUE,
+        }
         row = self._connection.execute(_CLAIM, values).first()
         if row is None:
             return None
@@ -154,6 +168,8 @@ class PostgresClaims:
             created_at=row.created_at,
             seconds_left=None if row.seconds_left is None else max(0.0, float(row.seconds_left)),
             waited=float(row.waited),
+            cache=CacheMode(row.cache),
+            question_key=row.question_key,
             log=codecs.decompress(row.log_content, row.log_zstd) if stage is Stage.PREPARE else None,
         )
 
@@ -217,6 +233,9 @@ class PostgresClaims:
             "coverage": codecs.COVERAGE.dump(conclusion.coverage),
             "usage": codecs.USAGE.dump(conclusion.usage),
             "error": codecs.FAILURE.dump(conclusion.error),
+            "cached_from": conclusion.cached_from,
+            "likeness": conclusion.likeness and conclusion.likeness.key,
+            "traces": conclusion.likeness and TRACES.dump_json(conclusion.likeness.traces).decode(),
         }
         statement = _CONCLUDE if claim.provider == _RULES else _CONCLUDE_LEADER
         rows = self._connection.execute(statement, values).all()

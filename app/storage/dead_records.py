@@ -34,6 +34,7 @@ _WANTED = text("""
     SELECT id, topic, partition, position, key, value, headers, attempts FROM dead_letters
     WHERE replay_at IS NOT NULL ORDER BY replay_at LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
+_WAITING = text("SELECT count(*) FROM dead_letters WHERE replay_at IS NOT NULL")
 _RISE = text("""
     UPDATE dead_letters SET replay_at = NULL, risen_at = now(), analysis_id = :analysis_id WHERE id = :id
 """)
@@ -97,6 +98,10 @@ class PostgresDeadRecords:
         """Those that somebody wants to go again; locked until the transaction ends."""
         rows = self._connection.execute(_WANTED, {"limit": limit}).all()
         return [Revived(id=row.id, record=record(row), attempt=row.attempts + 1) for row in rows]
+
+    def waiting(self) -> int:
+        """How many wait for a bridge to take them in again."""
+        return int(self._connection.execute(_WAITING).scalar_one())
 
     def rise(self, letter_id: int, analysis_id: int) -> None:
         """It was accepted: no dead letter any more."""

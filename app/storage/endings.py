@@ -14,7 +14,8 @@ def announced(ended: str) -> str:
 
 
 def released(ended: str) -> str:
-    """CTEs that let the followers of those in `ended` go on: the most urgent leads the others.
+    """CTEs that let the followers of those in `ended` go on: the most urgent leads the others. One that may take over
+    an answer leads only others that may, too.
 
     Whoever is held elsewhere at this moment is passed over; the sweep comes back to it.
     """
@@ -23,7 +24,7 @@ def released(ended: str) -> str:
         WHERE {_WAITING} AND leader_id IN (
             SELECT id FROM {ended} WHERE finished_at IS NOT NULL AND status <> 'completed'
         )
-        ORDER BY leader_id, priority DESC, id
+        ORDER BY leader_id, cache = 'similar', priority DESC, id
     ), orphans AS (
         SELECT f.id, nullif(heirs.id, f.id) AS leader_id FROM analysis_results f JOIN heirs USING (leader_id)
         WHERE {_WAITING} FOR UPDATE OF f SKIP LOCKED
@@ -44,8 +45,8 @@ def answered(ended: str) -> str:
     ), answered AS (
         UPDATE analysis_results f SET
             status = 'completed', cached_from = l.id, provider = l.provider, model = l.model, response = l.response,
-            severity = l.severity, diagnosis = l.diagnosis, coverage = l.coverage, usage = '{{}}', error = NULL,
-            started_at = coalesce(f.started_at, now()), finished_at = now(),
+            severity = l.severity, diagnosis = l.diagnosis, coverage = l.coverage, likeness = l.likeness,
+            usage = '{{}}', error = NULL, started_at = coalesce(f.started_at, now()), finished_at = now(),
             duration_seconds = extract(epoch FROM now() - f.created_at)
         FROM served JOIN {ended} l ON l.id = served.leader_id WHERE f.id = served.id
         RETURNING f.id, f.status, f.finished_at, f.callback, f.source, f.provider, f.duration_seconds
@@ -69,4 +70,4 @@ CONSEQUENCES = f"{OWN_CONSEQUENCES}, {released('moved')}"
 #: What `moved` returns.
 MOVED = "id, epoch, status, finished_at, callback"
 #: What it returns besides when followers shall have its answer.
-ANSWER = "degraded, provider, model, response, severity, diagnosis, coverage"
+ANSWER = "degraded, provider, model, response, severity, diagnosis, coverage, likeness"

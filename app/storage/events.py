@@ -33,7 +33,8 @@ _CLAIM = text(f"""
         FROM due WHERE o.id = due.id
         RETURNING o.id, o.event_id, o.key, o.attempts, o.callback, o.analysis_id, o.dead_letter_id, o.created_at
     )
-    SELECT c.id, c.event_id, c.key, c.attempts AS claim, c.callback, c.analysis_id, c.dead_letter_id,
+    SELECT c.id, CAST(c.event_id AS text) AS event_id, c.key, c.attempts AS claim,
+        CAST(c.callback AS text) AS callback, c.analysis_id, c.dead_letter_id,
         CAST(extract(epoch FROM now() - c.created_at) AS double precision) AS age,
         r.project_id, r.status, r.request_id, r.correlation_id, r.model, r.duration_seconds, r.degraded,
         r.cached_from IS NOT NULL AS cached, r.attempt, r.error,
@@ -134,10 +135,10 @@ class PostgresEvents:
 def _event(row: Row[Any], letter: DeadRecord | None) -> Event:
     return Event(
         id=row.id,
-        event_id=str(row.event_id),
+        event_id=row.event_id,
         key=row.key,
         attempt=row.claim,
-        callback=row.callback,
+        callback=orjson.loads(row.callback),
         age=row.age,
         answer=None if row.analysis_id is None else _answered(row),
         letter=letter,

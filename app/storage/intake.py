@@ -12,14 +12,15 @@ from app.domain.errors import StorageUnavailable
 from app.domain.records import Entered, Entry, Fate, Lane
 from app.storage import codecs
 from app.storage.endings import MOVED, announced
-from app.storage.single_flight import FLIGHT
+from app.storage.single_flight import FIRST_HAND, FLIGHT
 
 _OPEN = "status IN ('queued', 'retrying', 'running')"
 _WAITING = "status IN ('queued', 'retrying')"
 #: What differs between the entries of a batch, by the type it has in JSON.
 _GIVEN = """log_content text, log_zstd text, log_bytes integer, log_hash text, bytes_replaced integer,
     service_name text, environment text, analysis_type text, priority smallint, language text, metadata jsonb,
-    request_id text, correlation_id text, idempotency_key text, request_hash text, cache_key text, callback jsonb"""
+    request_id text, correlation_id text, idempotency_key text, request_hash text, cache_key text,
+    question_key text, callback jsonb"""
 _NAMES = ", ".join(column.split()[0] for column in _GIVEN.split(","))
 _VALUES = _NAMES.replace("log_zstd", "decode(log_zstd, 'base64')")
 _FROM_BATCH = f"json_to_recordset(CAST(:rows AS json)) AS given (number integer, other_id bigint, {_GIVEN})"
@@ -38,7 +39,7 @@ _LOOK = text(f"""
     LEFT JOIN LATERAL (
         SELECT id FROM analysis_results r
         WHERE :follow AND r.cache_key = wanted.cache_key AND {_OPEN} AND leader_id IS NULL
-            AND cancel_requested_at IS NULL
+            AND cancel_requested_at IS NULL AND {FIRST_HAND}
         ORDER BY id LIMIT 1
     ) AS leader ON true
     LEFT JOIN LATERAL (
@@ -66,13 +67,14 @@ _INSERT = text(f"""
 _INSERT_ANSWERED = text(f"""
     WITH moved AS (
         INSERT INTO analysis_results (project_id, source, queue, provider, {_NAMES}, status, stage, started_at,
-            finished_at, duration_seconds, model, cached_from, response, severity, diagnosis, coverage, usage)
+            finished_at, duration_seconds, model, cached_from, response, severity, diagnosis, coverage, likeness,
+            usage)
         SELECT :project_id, :source, :queue, a.provider, {
     ", ".join(f"given.{name}" for name in _NAMES.split(", ")).replace(
         "given.log_zstd", "decode(given.log_zstd, 'base64')"
     )
 }, 'completed', a.stage, now(),
-            now(), 0, a.model, a.id, a.response, a.severity, a.diagnosis, a.coverage, CAST('{{}}' AS jsonb)
+            now(), 0, a.model, a.id, a.response, a.severity, a.diagnosis, a.coverage, a.likeness, CAST('{{}}' AS jsonb)
         FROM {_FROM_BATCH} JOIN analysis_results a ON a.id = given.other_id ORDER BY number
         {_ON_KNOWN_KEY} RETURNING {MOVED}, idempotency_key
     ), {announced("moved")}
@@ -243,5 +245,6 @@ def _row(number: int, entry: Entry, other_id: int | None) -> dict[str, Any]:
         "idempotency_key": asked.idempotency_key,
         "request_hash": entry.request_hash,
         "cache_key": entry.cache_key,
+        "question_key": entry.question_key,
         "callback": asked.callback,
     }

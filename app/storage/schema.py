@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
+from app.clock import SystemClock
 from app.domain.ports import Health
 from app.settings import Database
 from app.storage.engine import make_engine, translated
@@ -22,6 +23,8 @@ _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 #: Two processes that migrate at the same time would each run the same DDL: the second one waits here, and finds
 #: nothing left to do.
 _LOCK = 0x42494652  # "BIFR"
+#: Seconds between looks at it.
+_LOOK_AGAIN = 0.1
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -70,8 +73,7 @@ def _migrating(url: str) -> Iterator["Config"]:
     engine = _engine(url)
     try:
         with translated(), engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-            connection.commit()
+            _wait_for_turn(connection)
             config = _config()
             config.attributes["connection"] = connection
             try:
@@ -83,6 +85,15 @@ def _migrating(url: str) -> Iterator["Config"]:
                 connection.commit()
     finally:
         engine.dispose()
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Hold the lock. Whoever waited for it inside of a statement would be waited for by an index built concurrently."""
+    clock = SystemClock()
+    while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}).scalar():
+        connection.commit()
+        clock.sleep(_LOOK_AGAIN)
+    connection.commit()
 
 
 def _revision(connection: Connection) -> str | None:

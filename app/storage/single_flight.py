@@ -16,10 +16,13 @@ FLIGHT = 7302
 #: Until the transaction ends, nobody else submits the same. Look for a leader and for a cached answer after this:
 #: what the one before us has committed is seen.
 BOARDING = f"SELECT pg_advisory_xact_lock({FLIGHT}, hashtext(:cache_key))"
+#: It will not take over the answer of a similar one: this is looked for before a model is asked.
+FIRST_HAND = "(cache <> 'similar' OR stage <> 'prepare')"
 #: The analysis to follow. It becomes as urgent as the most urgent that waits for it.
 LEADER = f"""leader AS (
         SELECT id FROM analysis_results
         WHERE cache_key = :cache_key AND {_OPEN} AND leader_id IS NULL AND cancel_requested_at IS NULL
+            AND ({FIRST_HAND} OR :cache = 'similar')
         ORDER BY id LIMIT 1
     ), urged AS (
         UPDATE analysis_results r SET priority = :priority, rung_at = NULL FROM leader

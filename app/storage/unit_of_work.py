@@ -18,6 +18,7 @@ from app.storage.engine import translated
 from app.storage.events import PostgresEvents
 from app.storage.intake import PostgresIntake
 from app.storage.keys import PostgresKeys
+from app.storage.likenesses import PostgresLikenesses
 from app.storage.outbox import PostgresOutbox
 from app.storage.retention import PostgresRetention
 from app.storage.statistics import PostgresStatistics
@@ -83,6 +84,11 @@ class PostgresTransaction:
     def events(self) -> PostgresEvents:
         """Events for Kafka."""
         return PostgresEvents(self._connection)
+
+    @cached_property
+    def likenesses(self) -> PostgresLikenesses:
+        """Answers by the templates of their logs."""
+        return PostgresLikenesses(self._connection)
 
     @cached_property
     def bridges(self) -> PostgresBridges:

@@ -4,7 +4,7 @@ from app.telemetry.logs import bind, bound, configure_logging, unbind
 from app.telemetry.metrics import (
     clear_metrics,
     count_analysis,
-    count_cache_hit,
+    count_cache_lookup,
     count_delivery,
     count_error,
     count_follower,
@@ -23,7 +23,7 @@ __all__ = [
     "clear_metrics",
     "configure_logging",
     "count_analysis",
-    "count_cache_hit",
+    "count_cache_lookup",
     "count_delivery",
     "count_error",
     "count_follower",

@@ -12,7 +12,7 @@ from app.domain.announcements import OutboxDepth
 from app.domain.guards import Load
 from app.domain.records import BridgeState
 from app.domain.storage_ports import QueueDepth, Swept
-from app.telemetry.records import BridgeMetrics
+from app.telemetry.records import BridgeMetrics, make_metrics
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -27,7 +27,7 @@ _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 class _Metrics:
     analyses: "Counter"
     duration: "Histogram"
-    cache_hits: "Counter"
+    cache_lookups: "Counter"
     errors: "Counter"
     rests: "Counter"
     deliveries: "Counter"
@@ -36,10 +36,16 @@ class _Metrics:
 def share_metrics(directory: Path | None) -> None:
     """Let all processes of this machine that name the same directory be seen by one scrape; None: this one alone.
 
-    prometheus_client decides at its import, so this comes before it; a `RuntimeError` says when it came too late.
+    A process begins with it, before its threads: two that make the metrics at the same time make them twice, which
+    prometheus_client refuses. It decides at its import, too; a `RuntimeError` says when this came too late.
     """
-    if directory is None:
-        return
+    if directory is not None:
+        _share(directory)
+    _metrics()
+    make_metrics()
+
+
+def _share(directory: Path) -> None:
     values = sys.modules.get("prometheus_client.values")
     if values is not None and not values.ValueClass._multiprocess:  # noqa: SLF001 - the only place that tells
         raise RuntimeError("prometheus_client was imported before share_metrics")
@@ -74,14 +80,16 @@ def count_analysis(*, status: str, source: str, provider: str | None, degraded: 
     metrics.duration.labels(status, provider or "none").observe(seconds)
 
 
-def count_cache_hit(kind: str = "exact") -> None:
-    """An analysis was answered from the cache."""
-    _metrics().cache_hits.labels(kind).inc()
+def count_cache_lookup(kind: str, outcome: str) -> None:
+    """An earlier answer was looked for: "exact" ("hit", "miss"), "in_flight" ("hit"), or "similar" ("hit", "miss",
+    "unsupported" when too few of its quotes hold, "unknown" when the log has no warnings and errors to be known by).
+    """
+    _metrics().cache_lookups.labels(kind, outcome).inc()
 
 
 def count_follower(follower: Swept) -> None:
     """An analysis got the answer of the same one in flight."""
-    count_cache_hit("in_flight")
+    count_cache_lookup("in_flight", "hit")
     count_analysis(
         status=follower.status,
         source=follower.source,
@@ -154,7 +162,9 @@ def _metrics() -> _Metrics:
         duration=Histogram(
             "analysis_duration_seconds", "From acceptance to the end.", ("status", "provider"), buckets=_BUCKETS
         ),
-        cache_hits=Counter("cache_hits_total", "Analyses answered from the cache.", ("kind",)),
+        cache_lookups=Counter(
+            "cache_lookups_total", "Looks for an earlier answer, by what was found.", ("kind", "outcome")
+        ),
         errors=Counter("errors_total", "Errors by their stable code.", ("where", "code")),
         rests=Counter("provider_rests_total", "Times a model of the provider was given a rest.", ("provider",)),
         deliveries=Counter("deliveries_total", "Attempts to publish an event.", ("publisher", "outcome")),

@@ -43,6 +43,11 @@ def count_published(topic: str, outcome: str, *, age: float | None = None) -> No
         metrics.latency.labels(topic).observe(age)
 
 
+def make_metrics() -> None:
+    """Before anything is counted."""
+    _metrics()
+
+
 @cache
 def _metrics() -> _Metrics:
     from prometheus_client import Counter, Histogram

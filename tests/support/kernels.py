@@ -2,9 +2,10 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from app.clock import SystemClock
-from app.domain.analyses import TERMINAL, Analysis
+from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis
 from app.domain.ports import Guard, Provider
 from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
@@ -13,6 +14,7 @@ from app.services.analyses import Analyses
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Patience
+from app.services.recalling import RecallPolicy
 from app.services.routing import Routing
 from app.services.settling import RetryPolicy
 from tests.support.stores import Store
@@ -42,7 +44,11 @@ class Kernel:
         with self.store.unit_of_work() as tx:
             queues = tx.dispatch.queues()
         for queue in queues:
-            run = self.execution.prepare if queue == "prepare" else self.execution.infer
+            run = (
+                self.execution.prepare
+                if queue == "prepare"
+                else partial(self.execution.infer, alone=queue == ALONE_QUEUE)
+            )
             for analysis_id in self.store.due(queue):
                 run(analysis_id, owner="test")
                 done += 1
@@ -94,6 +100,7 @@ def kernel(
                 token_budget=8000,
                 preparation=PreparationLimits(max_line_chars=1000, max_templates=2000),
                 retries=RETRIES,
+                recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
             ),
             clock=SystemClock(),
         ),

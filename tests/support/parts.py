@@ -150,7 +150,9 @@ class Bridges:
         return self.running
 
     def status(self) -> BridgesStatus:
-        return BridgesStatus(configured=True, ok=True, detail="well", bridges=self.states(), waiting=0, dead=0)
+        return BridgesStatus(
+            configured=True, ok=True, detail="well", bridges=self.states(), waiting=0, dead=0, replays=0
+        )
 
 
 @dataclass
@@ -199,7 +201,7 @@ def _key(prefix: str, project_id: int, scopes: frozenset[Scope]) -> ApiKey:
         prefix=prefix,
         secret_hash="",
         name=prefix,
-        project=f"project-{project_id}",
+        project="default" if project_id == 1 else "other",
         project_id=project_id,
         scopes=scopes,
         created_at=_START,

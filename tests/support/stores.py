@@ -68,7 +68,9 @@ def fingerprint(log: str = "log", *, cache: str = "", request: str = "") -> Fing
     def sha(value: str) -> str:
         return hashlib.sha256(value.encode(errors="replace")).hexdigest()
 
-    return Fingerprint(log_hash=sha(log), cache_key=sha(log + cache), request_hash=sha(log + request))
+    return Fingerprint(
+        log_hash=sha(log), cache_key=sha(log + cache), question_key=sha(cache), request_hash=sha(log + request)
+    )
 
 
 def at_once(count: int, work: Callable[[int], object]) -> list:
@@ -168,10 +170,16 @@ class Store:
         return self.get(analysis_id).status
 
     def claim(
-        self, analysis_id: int, *, stage: Stage = Stage.PREPARE, owner: str = "worker", lease: float = 60
+        self,
+        analysis_id: int,
+        *,
+        stage: Stage = Stage.PREPARE,
+        owner: str = "worker",
+        lease: float = 60,
+        alone: bool = True,
     ) -> Claim | None:
         with self.unit_of_work() as tx:
-            return tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=lease)
+            return tx.claims.claim(analysis_id, stage=stage, owner=owner, lease=lease, alone=alone)
 
     def claimed(self, analysis_id: int, **options) -> Claim:
         claim = self.claim(analysis_id, **options)

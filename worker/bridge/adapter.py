@@ -1,18 +1,16 @@
 """From a record to a request, in either spelling; whatever is wrong with it is an answer, never an exception. Pure."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import pydantic_core
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.domain.analyses import Failure, Priority, Source, Submission
+from app.domain.analyses import Failure, Source, Submission
 from app.domain.errors import (
     BifrostError,
     CallbackTopicRefused,
@@ -25,18 +23,14 @@ from app.domain.errors import (
 from app.domain.records import DeadRecord, Record, RecordStage, Request, Spelling
 from app.pipeline.decoding import clean
 from app.services.fingerprinting import sha256_of
+from worker.bridge.asked import CORRELATION_CHARS, MODELS, Asked
 from worker.bridge.trees import TooDeep, cleaned
 
-UNKNOWN = "unknown"
 #: Request ids are idempotency keys, apart from those that callers of the API choose.
 KEY_PREFIX = "heimdall:"
 #: Most complaints that a dead letter repeats, and how long it is.
 _COMPLAINTS = 5
 _DETAIL_CHARS = 500
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,49}")
-_INT64 = 2**63
-_CORRELATION_CHARS = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,80 +45,6 @@ class RequestLimits:
     result_topic: str
     #: The one above included.
     callback_topics: frozenset[str]
-
-
-def _priority(value: object) -> object:
-    """In any case, or not at all."""
-    if value is None:
-        return Priority.NORMAL
-    if isinstance(value, str) and value.upper() in Priority.__members__:
-        return Priority[value.upper()]
-    raise ValueError(f"must be one of {', '.join(Priority.__members__)}")
-
-
-def _name(value: object) -> object:
-    """Heimdall may send null."""
-    return UNKNOWN if value is None or value == "" else value
-
-
-def _uuid(value: str) -> str:
-    if not _UUID.fullmatch(value):
-        raise ValueError("must be a UUID")
-    return value
-
-
-def _word(value: str) -> str:
-    if not _WORD.fullmatch(value):
-        raise ValueError("must be a letter, then up to 49 of letters, digits and _.-")
-    return value
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must have printable characters only")
-    return value
-
-
-def _moment(value: object) -> object:
-    """ISO 8601: a number would be seconds to one and milliseconds to another."""
-    if value is not None and not isinstance(value, str):
-        raise ValueError("must be a text in ISO 8601")
-    try:
-        return None if value is None else datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("must be in ISO 8601") from None
-
-
-Name = Annotated[str, BeforeValidator(_name), AfterValidator(_printable)]
-
-
-class _Asked(BaseModel):
-    """The fields of a request. What else is sent is ignored."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True, frozen=True)
-
-    request_id: Annotated[str, AfterValidator(_uuid)]
-    timestamp: Annotated[datetime | None, BeforeValidator(_moment)] = None
-    log_id: Annotated[int, Field(ge=-_INT64, lt=_INT64)]
-    log_content: str
-    service_name: Name
-    environment: Name
-    analysis_type: Annotated[str, BeforeValidator(lambda v: "error" if v is None else v), AfterValidator(_word)] = (
-        "error"
-    )
-    priority: Annotated[Priority, BeforeValidator(_priority)] = Priority.NORMAL
-    callback_topic: str | None = None
-    correlation_id: Annotated[str | None, Field(max_length=_CORRELATION_CHARS)] = None
-    metadata: dict[str, Any] | None = None
-
-
-class _AskedInCamelCase(_Asked):
-    """The same names as Jackson writes them."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
-
-
-_MODELS: Mapping[Spelling, type[_Asked]] = {Spelling.SNAKE: _Asked, Spelling.CAMEL: _AskedInCamelCase}
 
 
 class Reader:
@@ -163,7 +83,7 @@ class Reader:
     def _request(self, record: Record, fields: Mapping[str, Any]) -> Request:
         spelling = spelling_of(fields)
         try:
-            asked = _MODELS[spelling].model_validate(fields)
+            asked = MODELS[spelling].model_validate(fields)
         except ValidationError as error:
             raise RecordInvalid(_complaints(error)) from None
         topic = asked.callback_topic if asked.callback_topic is not None else self._limits.result_topic
@@ -215,7 +135,7 @@ class Reader:
             ),
         )
 
-    def _check_names(self, asked: _Asked) -> None:
+    def _check_names(self, asked: Asked) -> None:
         most = self._limits.max_name_chars
         for name in ("service_name", "environment"):
             if len(getattr(asked, name)) > most:
@@ -267,7 +187,7 @@ def dead(
     for name in ("request_id", "correlation_id", "service_name", "environment"):
         for spelled in (name, to_camel(name)):
             value = (fields or {}).get(spelled)
-            if isinstance(value, str) and value and len(value) <= _CORRELATION_CHARS and value.isprintable():
+            if isinstance(value, str) and value and len(value) <= CORRELATION_CHARS and value.isprintable():
                 known.setdefault(name, value)
     return DeadRecord(record=record, stage=stage, error=error, attempt=attempt, **known)
 

@@ -1,7 +1,7 @@
 """Poll, hand over, commit: nothing is committed that is not stored, and nothing is skipped that could not be."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -12,6 +12,7 @@ from app.domain.errors import BifrostError, Unavailable
 from app.domain.records import DeadRecord, Record, Request
 from app.kafka import properties
 from worker.bridge.adapter import Reader
+from worker.bridge.offsets import Offsets
 from worker.bridge.tally import Place, Tally
 
 log = structlog.get_logger(__name__)
@@ -23,7 +24,7 @@ _LONGEST_BACKOFF = 5.0
 _AWAY = frozenset(
     {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}  # noqa: SLF001 - the library's own names
 )
-#: Between two counts of the open work, and between two tries of a commit.
+#: Between two counts of the open work.
 _LOOK_SECONDS = 1.0
 #: So many session timeouts without partitions that nobody else holds, and the group is joined anew.
 _SESSIONS = 2
@@ -42,10 +43,7 @@ class Consumption:
         self._ended = ended
         #: Read, and not stored yet.
         self._hand: list[Request | DeadRecord] = []
-        #: The next offset of each partition: everything before it is in the database.
-        self._stored: dict[Place, int] = {}
-        self._committed: dict[Place, int] = {}
-        self._commit_awaited = False
+        self._offsets = Offsets(self._trouble)
         self._backoff = 0.0
         self._retry_at = 0.0
         self._looked_at = float("-inf")
@@ -62,27 +60,35 @@ class Consumption:
     def run(self) -> None:
         """Until `ended`: the batch in hand is finished and committed, and the group is left."""
         while not self._ended.is_set():
-            settings = properties.consumer(self._kafka) | {"on_commit": self._answered, "error_cb": self._trouble}
-            client = Consumer(settings, logger=properties.logger())
-            self._broken = self._paused = self._commit_awaited = False
-            self._held_at = self._clock.monotonic()
-            self._tally.joins += 1
-            try:
-                client.subscribe(
-                    [self._kafka.request_topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
-                )
-                while not (self._ended.is_set() or self._broken):
-                    self._turn(client)
-            finally:
-                self._leave(client)
-            self._ended.wait(_LONGEST_BACKOFF if self._broken else 0)
+            self._consume()
+
+    def _consume(self) -> None:
+        """With one client, until `ended` or until it is of no use any more."""
+        settings = properties.consumer(self._kafka) | {
+            "on_commit": self._offsets.answered,
+            "error_cb": self._trouble,
+        }
+        client = Consumer(settings, logger=properties.logger())
+        self._broken = self._paused = False
+        self._offsets.restart()
+        self._held_at = self._clock.monotonic()
+        self._tally.joins += 1
+        try:
+            client.subscribe(
+                [self._kafka.request_topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            )
+            while not (self._ended.is_set() or self._broken):
+                self._turn(client)
+        finally:
+            self._leave(client)
+        self._ended.wait(_LONGEST_BACKOFF if self._broken else 0)
 
     def _turn(self, client: Consumer) -> None:
         self._touch()
         self._gather(client)
         if self._hand and self._clock.monotonic() >= self._retry_at:
             self._store()
-        self._commit(client)
+        self._offsets.commit(client)
         self._regulate(client)
         self._look_for_partitions()
 
@@ -128,8 +134,7 @@ class Consumption:
         self._room -= taken.accepted
         self._tally.known += taken.known
         self._tally.dead += taken.dead
-        for one in self._hand:
-            self._stored[one.record.topic, one.record.partition] = one.record.offset + 1
+        self._offsets.store(one.record for one in self._hand)
         self._hand.clear()
         if self._backoff:
             log.info("bridge_goes_on")
@@ -148,29 +153,6 @@ class Consumption:
     def _backoff_next(self) -> float:
         self._backoff = min(_LONGEST_BACKOFF, self._backoff * 2 + 0.25)
         return self._backoff
-
-    def _commit(self, client: Consumer) -> None:
-        """Without waiting: a broker that is away would hold up everything. One at a time."""
-        if self._commit_awaited or self._stored == self._committed:
-            return
-        offsets = self._offsets(place for place, offset in self._stored.items() if self._committed.get(place) != offset)
-        try:
-            client.commit(offsets=offsets, asynchronous=True)
-            self._commit_awaited = True
-        except KafkaException as error:
-            self._trouble(error.args[0])
-
-    def _answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        """To a commit. What failed is committed with the next one."""
-        self._commit_awaited = False
-        for one in offsets:
-            if error is None and one.error is None:
-                self._committed[one.topic, one.partition] = one.offset
-        # a commit that met a rebalance belongs to somebody else now
-        self._committed = {place: offset for place, offset in self._committed.items() if place in self._stored}
-
-    def _offsets(self, places: Iterable[Place]) -> list[TopicPartition]:
-        return [TopicPartition(topic, number, self._stored[topic, number]) for topic, number in places]
 
     def _regulate(self, client: Consumer) -> None:
         """Read on, or not: with enough open work, or while a batch cannot be stored."""
@@ -211,13 +193,8 @@ class Consumption:
         """They go to another bridge: finish what is in hand, and say how far it is."""
         if self._hand and not self._backoff:
             self._store()
-        places = [place for place in _places(partitions) if self._stored.get(place) != self._committed.get(place)]
-        if places and self._tally.connected:
-            try:
-                client.commit(offsets=self._offsets(places), asynchronous=False)
-            except KafkaException as error:
-                # the next owner reads these again, and the database knows them
-                self._trouble(error.args[0])
+        if self._tally.connected:
+            self._offsets.finish(client, _places(partitions))
         self._forget(partitions)
 
     def _lost(self, _client: Consumer, partitions: list[TopicPartition]) -> None:
@@ -226,12 +203,10 @@ class Consumption:
         self._forget(partitions)
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
-        gone = set(_places(partitions))
+        gone = _places(partitions)
         self._hand = [one for one in self._hand if (one.record.topic, one.record.partition) not in gone]
-        for place in gone:
-            self._stored.pop(place, None)
-            self._committed.pop(place, None)
-        self._tally.revoked(list(gone))
+        self._offsets.forget(gone)
+        self._tally.revoked(gone)
         self._reassigned = True
 
     def _trouble(self, error: KafkaError) -> None:
@@ -259,7 +234,7 @@ class Consumption:
             file.touch()
 
 
-def _places(partitions: list[TopicPartition]) -> list[Place]:
+def _places(partitions: Sequence[TopicPartition]) -> list[Place]:
     return [(one.topic, one.partition) for one in partitions]
 
 

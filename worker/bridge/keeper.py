@@ -65,7 +65,7 @@ class Keeping:
         try:
             there = self._admin.list_topics(timeout=_PATIENCE_SECONDS).topics
         except KafkaException as error:
-            trouble = f"cannot reach Kafka: {error.args[0].str()}"
+            trouble = f"cannot reach Kafka at {self._kafka.bootstrap_servers}: {error.args[0].str()}"
         else:
             missing = sorted(wanted - there.keys())
             trouble = f"Kafka has no topic {', '.join(missing)}: run `bifrost-cli heimdall topics`" if missing else ""

@@ -13,7 +13,7 @@ from worker.bridge.consumer import Consumption
 from worker.bridge.keeper import Keeping
 from worker.bridge.publisher import Publishing
 from worker.bridge.tally import Tally, bridge_name
-from worker.standing import standing
+from worker.standing import beside, standing
 
 log = structlog.get_logger(__name__)
 
@@ -37,18 +37,12 @@ def work(parts: Container, project_id: int, tally: Tally, ended: threading.Event
     """Until `ended`: all three parts of it."""
     reader = Reader(limits_of(parts.settings), project_id=project_id, source=Source(parts.settings.kafka.source))
     consumption = Consumption(parts, reader, project_id, tally, ended)
-    threads = (
-        threading.Thread(target=Publishing(parts, tally, ended).run, name="publish", daemon=True),
-        threading.Thread(target=Keeping(parts, reader, project_id, tally, ended).run, name="keep", daemon=True),
-    )
-    for thread in threads:
-        thread.start()
-    try:
+    others = {
+        "publish": Publishing(parts, tally, ended).run,
+        "keep": Keeping(parts, reader, project_id, tally, ended).run,
+    }
+    with beside(others, ended, grace=parts.settings.worker.shutdown_seconds):
         consumption.run()
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join(parts.settings.worker.shutdown_seconds)
 
 
 def _project(parts: Container, ended: threading.Event) -> int | None:

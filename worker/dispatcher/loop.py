@@ -1,8 +1,8 @@
 """The dispatcher's process. Any number may run."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -13,7 +13,7 @@ from app.settings import Settings
 from worker.dispatcher import upkeep
 from worker.dispatcher.pace import Pace
 from worker.dispatcher.relay import Relay
-from worker.standing import standing
+from worker.standing import beside, standing
 
 log = structlog.get_logger(__name__)
 
@@ -22,30 +22,15 @@ def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
     with standing(settings) as (parts, ended):
         log.info("dispatcher_started")
+        relay = Relay(parts, ended)
+        # in threads of their own: neither a slow receiver nor a large deletion delays a job
+        others: dict[str, Callable[[], None]] = {"relay": relay.run, "upkeep": partial(upkeep.run, parts, ended)}
         try:
-            with _beside(parts, ended):
+            with beside(others, ended, grace=settings.worker.shutdown_seconds + 1):
                 _loop(parts, ended)
+                relay.stop()
         finally:
             log.info("dispatcher_stopped")
-
-
-@contextmanager
-def _beside(parts: Container, ended: threading.Event) -> Iterator[None]:
-    """In threads of their own: neither a slow receiver nor a large deletion delays a job."""
-    relay = Relay(parts, ended)
-    threads = (
-        threading.Thread(target=relay.run, name="relay", daemon=True),
-        threading.Thread(target=upkeep.run, args=(parts, ended), name="upkeep", daemon=True),
-    )
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        relay.stop()
-        for thread in threads:
-            thread.join(parts.settings.worker.shutdown_seconds + 1)
 
 
 def _loop(parts: Container, ended: threading.Event) -> None:

@@ -1,10 +1,13 @@
 """The two stages of an analysis. The message carries ids, nothing else."""
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
+from celery import Task
 
 from app.broker import celery
+from app.domain.analyses import ALONE_QUEUE
 from app.domain.errors import Unavailable
 from worker import process
 
@@ -18,10 +21,11 @@ def prepare(*analysis_ids: int) -> None:
         _run(process.container().execution.prepare, analysis_id)
 
 
-@celery.task(name="bifrost.infer")
-def infer(analysis_id: int) -> None:
-    """Ask the providers."""
-    _run(process.container().execution.infer, analysis_id)
+@celery.task(name="bifrost.infer", bind=True)
+def infer(task: "Task[[int], None]", analysis_id: int) -> None:
+    """Ask the providers. Who serves the queue of those that are made alone runs one message at a time."""
+    alone = (task.request.delivery_info or {}).get("routing_key") == ALONE_QUEUE
+    _run(partial(process.container().execution.infer, alone=alone), analysis_id)
 
 
 def _run(stage: Callable[..., None], analysis_id: int) -> None:

@@ -2,12 +2,15 @@
 
 import json
 from collections import Counter
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
 from confluent_kafka import Consumer
 
+from app.container import build
 from app.domain.records import Spelling
+from tests.integration.bridge.conftest import settings_of
 from tests.support.heimdall import fields_of, header, request
 from tests.support.proxy import Mode, Proxy
 from tests.support.stores import COMPLETED
@@ -147,12 +150,16 @@ def test_a_dead_record_rises_when_what_was_wrong_is_mended(store, heimdall, brid
     first = bridge(heimdall)
     heimdall.ask(request(3, callback_topic=heimdall.results + ".team"))
     until(lambda: store.ask(DEAD) == 1)
-    first.stop()
-    mended = bridge(heimdall, callback_topics=(heimdall.results + ".team",))
     project = store.ask("SELECT id FROM projects WHERE name = 'default'")
-    mended.parts.dead_letters.replay_record(project, store.ask("SELECT id FROM dead_letters"))
+    first.stop()
+    with closing(build(settings_of(heimdall, store.url))) as parts:
+        parts.dead_letters.replay_record(project, store.ask("SELECT id FROM dead_letters"))
+        waiting = parts.bridges.status()
+        assert (waiting.ok, waiting.replays) == (False, 1)
+    mended = bridge(heimdall, callback_topics=(heimdall.results + ".team",))
     until(lambda: store.ask(ROWS) == 1)
     until(lambda: store.ask("SELECT analysis_id FROM dead_letters WHERE risen_at IS NOT NULL"))
+    assert mended.parts.bridges.status().replays == 0
 
 
 def test_the_brokers_go_and_come_back_and_every_result_arrives_in_order(store, mock_kafka, mocked_heimdall, bridge):

@@ -34,7 +34,7 @@ def test_standard_input_is_read_and_waited_for(run, server):
 def test_every_option_reaches_the_api(run, logs, server):
     result = run(
         "submit", logs / "b.log", "--source", "rules", "--service", "api", "--env", "prod", "--tag", "x", "--tag", "y",
-        "--priority", "high", "--model", "m", "--language", "ko", "--no-cache", "--metadata", "run=7=8",
+        "--priority", "high", "--model", "m", "--language", "ko", "--cache", "off", "--metadata", "run=7=8",
         "--idempotency-key", "once",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr

@@ -140,7 +140,7 @@ def test_a_follower_s_completion_is_counted_as_a_hit_in_flight(store):
     from prometheus_client import REGISTRY
 
     def hits() -> float:
-        return REGISTRY.get_sample_value("cache_hits_total", {"kind": "in_flight"}) or 0.0
+        return REGISTRY.get_sample_value("cache_lookups_total", {"kind": "in_flight", "outcome": "hit"}) or 0.0
 
     at = kernel(store, scripted())
     ids = [at.submit() for _ in range(3)]

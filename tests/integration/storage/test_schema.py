@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import text
 
@@ -8,9 +10,11 @@ from app.storage import schema
 from app.storage.engine import make_engine
 from app.storage.unit_of_work import PostgresUnitOfWork
 from tests.support.stores import OLLAMA, Store, at_once
+from tests.support.waiting import until
 
 TABLES = """SELECT count(*) FROM information_schema.tables
     WHERE table_schema = 'public' AND table_name <> 'alembic_version'"""
+BUILDING = "SELECT count(*) FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots'"
 FUNCTIONS = "SELECT count(*) FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname = 'public'"
 
 
@@ -87,7 +91,7 @@ def test_a_failed_upgrade_leaves_nothing_behind_and_can_be_repeated(empty):
 
 def test_a_database_without_a_schema_says_what_to_do(empty):
     unit_of_work = PostgresUnitOfWork(empty.engine)
-    fingerprint = Fingerprint(log_hash="h", cache_key="c", request_hash="r")
+    fingerprint = Fingerprint(log_hash="h", cache_key="c", question_key="q", request_hash="r")
     with pytest.raises(MigrationsPending, match="db upgrade"), unit_of_work() as tx:
         tx.analyses.add(empty.submission(project_id=1), route=OLLAMA, fingerprint=fingerprint)
 
@@ -124,3 +128,29 @@ def test_each_connection_speaks_utc_and_ends_long_statements(store):
         assert connection.execute(text("SHOW timezone")).scalar() == "UTC"
         assert connection.execute(text("SHOW statement_timeout")).scalar() == "15s"
         assert connection.execute(text("SHOW application_name")).scalar() == "bifrost"
+
+
+def test_while_the_index_over_a_full_table_is_built_analyses_are_accepted(empty):
+    schema.upgrade(empty.url, "0003")
+    empty.project = empty.new_project("default")
+    with empty.engine.connect() as reader, ThreadPoolExecutor(1) as pool:
+        # the build waits for whoever sees the tables as they were
+        reader.execution_options(isolation_level="REPEATABLE READ").execute(text("SELECT 1"))
+        upgraded = pool.submit(schema.upgrade, empty.url)
+        try:
+            until(lambda: empty.ask(BUILDING), what="the index is being built")
+            empty.flood(10)
+        finally:
+            reader.rollback()
+        upgraded.result(timeout=30)
+    assert empty.ask("SELECT count(*) FROM analysis_results") == 10
+    assert empty.ask("SELECT indisvalid FROM pg_index WHERE indexrelid = 'analysis_results_likeness'::regclass")
+
+
+def test_a_build_of_the_index_that_was_interrupted_is_begun_anew(empty):
+    schema.upgrade(empty.url, "0003")
+    empty.run("ALTER TABLE analysis_results ADD COLUMN question_key varchar(64), ADD COLUMN likeness varchar(64)")
+    empty.run("CREATE INDEX analysis_results_likeness ON analysis_results (log_bytes)")
+    schema.upgrade(empty.url)
+    found = empty.ask("SELECT indexdef FROM pg_indexes WHERE indexname = 'analysis_results_likeness'")
+    assert "(likeness, question_key, finished_at)" in found

@@ -41,6 +41,13 @@ def test_a_call_with_one_attempt_left_waits_to_be_made_alone(store, call):
     assert store.due(ALONE_QUEUE) == [call]
 
 
+def test_a_late_message_gives_it_to_nobody_who_has_company(store, call):
+    lose(store, call, times=2)
+    assert store.claim(call, stage=Stage.INFER, alone=False) is None
+    assert store.due(ALONE_QUEUE) == [call]
+    assert store.claim(call, stage=Stage.INFER, alone=True)
+
+
 def test_a_call_that_dies_alone_has_killed_itself(store, call):
     lose(store, call, times=3)
     found = store.get(call)

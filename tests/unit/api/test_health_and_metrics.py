@@ -71,12 +71,12 @@ def test_without_the_database_the_rest_is_still_told(client, parts):
 
 def test_what_is_counted_is_told(client):
     before = samples(client.get("/metrics/prometheus"))
-    telemetry.count_cache_hit()
+    telemetry.count_cache_lookup("exact", "hit")
     telemetry.count_error("provider_timeout", where="infer")
     telemetry.count_rest("ollama")
     after = samples(client.get("/metrics/prometheus"))
     for name in (
-        'cache_hits_total{kind="exact"}',
+        'cache_lookups_total{kind="exact",outcome="hit"}',
         'errors_total{code="provider_timeout",where="infer"}',
         'provider_rests_total{provider="ollama"}',
     ):

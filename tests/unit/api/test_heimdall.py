@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import StorageUnavailable
 from app.domain.records import BridgeState, PartitionState
-from tests.support.parts import READER, SUBMITTER
+from tests.support.parts import READER, STRANGER, SUBMITTER
 
 pytestmark = pytest.mark.unit
 
@@ -47,6 +47,12 @@ def test_the_status_tells_of_every_bridge(client, parts):
 def test_the_status_needs_a_key_that_may_read(client):
     assert client.get("/api/v1/heimdall/status").status_code == 401
     assert client.get("/api/v1/heimdall/status", headers={"X-API-Key": SUBMITTER}).status_code == 403
+
+
+def test_the_status_concerns_one_project_and_no_other(client):
+    answer = client.get("/api/v1/heimdall/status", headers={"X-API-Key": STRANGER})
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert "kafka.project" in answer.json["detail"]
 
 
 def test_a_partition_is_told_once_by_who_spoke_last(client, parts):
