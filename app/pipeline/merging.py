@@ -146,7 +146,7 @@ def _likeness(ours: Sequence[str], theirs: Sequence[str], head: int) -> float:
     same, different = 0, 0.0
     for own, other in zip(ours[head:], theirs[head:], strict=True):
         if own == other:
-            same += ANY not in own
+            same += ANY not in own and any(map(str.isalpha, own))
         elif own != ANY:
             different += _difference(own, other)
     return same / (same + different) if same else 0.0

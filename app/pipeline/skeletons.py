@@ -74,7 +74,9 @@ def _bones(block: bytes, known: "_Known") -> list[bytes]:
 
 
 def _without_residue(bone: bytes) -> bytes:
-    return _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+    rest = _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+    # nothing but an id is not nothing either
+    return rest if rest.strip() or not bone.strip() else b"0"
 
 
 def _of_an_id(residue: bytes) -> bool:
