@@ -66,8 +66,8 @@ class Lines(Sequence[str]):
             changes[number][index - self._first[number]] = line.encode()
         for number, lines in changes.items():
             whole = self._blocks[number].split(b"\n")
-            for place, line in lines.items():
-                whole[place] = line
+            for place, data in lines.items():
+                whole[place] = data
             self.rewrite(number, b"\n".join(whole))
         return set(changes)
 

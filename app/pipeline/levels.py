@@ -74,7 +74,8 @@ _LOGCAT = re.compile(r"([VDIWEF])/[\w.]+\s*\(?\s*\d*\)?: ")
 
 _ACCESS = _any(
     r"(?:HTTP/[123](?:\.\d)?\"? +(?:status: )?"
-    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?:/)?/\S* (?:[-=]> |- |responded )?\"?)([1-5]\d\d)(?:[^\w.:%/-]|$)"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?:/)?/\S* (?:[-=]> |- |responded )?\"?)([1-5]\d\d)"
+    r"(?:[^\w.:%/-]|$)"
 )
 _STATUS = _any(
     r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?"

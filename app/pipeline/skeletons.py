@@ -6,7 +6,6 @@ of lines at a time (`translate`, `split`, a dictionary); no Python code runs per
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -16,7 +15,7 @@ from app.pipeline.constants import hide_differences
 _DIGITS = b"0123456789"
 #: What digits leave of an id in hexadecimal: letters up to f, in groups with dashes between them.
 _RESIDUE = re.compile(
-    rb"[a-f-](?<![A-Za-z].)[a-f-]*+(?![A-Za-z])|[A-F-](?<![A-Za-z].)[A-F-]*+(?![A-Za-z])", re.DOTALL
+    rb"(?s:[a-f-](?<![A-Za-z].)[a-f-]*+(?![A-Za-z])|[A-F-](?<![A-Za-z].)[A-F-]*+(?![A-Za-z]))",
 )
 #: Words and names of such letters.
 _WORDS = frozenset(

@@ -12,7 +12,7 @@ from app.telemetry import configure_logging
 from tests.bench.bridge import bridge
 from tests.bench.dispatching import dispatching
 from tests.bench.durable import durable
-from tests.bench.grouping import LOGHUB, grouping
+from tests.bench.grouping import LOGHUB, grouping, labeled_logs
 from tests.bench.jobs import crowd, single
 from tests.bench.measures import Measure, as_json, as_table, machine
 from tests.bench.preparation import preparation
@@ -69,8 +69,9 @@ def _dispatching(options: argparse.Namespace) -> list[Measure]:
 def _preparation(options: argparse.Namespace) -> list[Measure]:
     _say("Preparing a log")
     measures = preparation(options.megabytes)
-    _say("Grouping the lines of Loghub" if os.environ.get(LOGHUB) else f"Grouping: left out, {LOGHUB} names no copy of Loghub")  # noqa: TID251 - where the benchmark finds it
-    return [*measures, *grouping()]
+    logs = labeled_logs()
+    _say("Grouping the lines of Loghub" if logs else f"Grouping is left out: {LOGHUB} names no copy of Loghub")
+    return [*measures, *grouping(logs)]
 
 
 def _say(text: str) -> None:

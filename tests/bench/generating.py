@@ -33,7 +33,9 @@ def _record(chance: random.Random) -> str:
 
 
 def _request(chance: random.Random, head: str) -> str:
-    asked = f"{chance.choice(('GET', 'POST'))} {chance.choice(('/orders', '/users', '/carts'))}/{chance.randrange(9000)}"
+    asked = (
+        f"{chance.choice(('GET', 'POST'))} {chance.choice(('/orders', '/users', '/carts'))}/{chance.randrange(9000)}"
+    )
     status = chance.choices((200, 201, 304, 404), (94, 3, 2, 1))[0]
     return (
         f"{head.format('INFO ')}{chance.choice(_LOGGERS)} : {asked} {status} {chance.randrange(900)}ms"
@@ -42,11 +44,14 @@ def _request(chance: random.Random, head: str) -> str:
 
 
 def _slow(chance: random.Random, head: str) -> str:
-    return f"{head.format('WARN ')}db.Pool : slow query took {chance.randrange(9000)}ms on shard-{chance.randrange(16)}\n"
+    return (
+        f"{head.format('WARN ')}db.Pool : slow query took {chance.randrange(9000)}ms on shard-{chance.randrange(16)}\n"
+    )
 
 
 def _refused(chance: random.Random, head: str) -> str:
-    return f"{head.format('ERROR')}db.Pool : connection to {_address(chance)}:5432 refused, attempt {chance.randrange(9)}\n"
+    said = f"connection to {_address(chance)}:5432 refused, attempt {chance.randrange(9)}"
+    return f"{head.format('ERROR')}db.Pool : {said}\n"
 
 
 def _login(chance: random.Random, head: str) -> str:

@@ -12,7 +12,7 @@ a program said, without the time and level before it; a second row gives both of
 import csv
 import os
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,28 +38,27 @@ class Labeled:
     events: Sequence[str]
 
 
-def labeled_logs(directory: Path) -> list[Labeled]:
-    """The logs of a copy of Loghub."""
-    found = []
-    for path in sorted(directory.glob("*/*_2k.log")):
-        with (path.parent / f"{path.name}_structured.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        found.append(
-            Labeled(
-                name=path.parent.name,
-                lines=path.read_text(encoding="utf-8", errors="replace").split("\n")[: len(rows)],
-                contents=[row["Content"] for row in rows],
-                events=[row["EventId"] for row in rows],
-            )
-        )
-    return found
-
-
-def grouping() -> list[Measure]:
-    """Agreement and speed of both on every log; nothing without the collection."""
+def labeled_logs() -> list[Labeled]:
+    """The logs of the collection; none without it."""
     directory = os.environ.get(LOGHUB, "")  # noqa: TID251 - where the benchmark finds it
+    return [_labeled(path) for path in sorted(Path(directory).glob("*/*_2k.log"))] if directory else []
+
+
+def _labeled(path: Path) -> Labeled:
+    with (path.parent / f"{path.name}_structured.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return Labeled(
+        name=path.parent.name,
+        lines=path.read_text(encoding="utf-8", errors="replace").split("\n")[: len(rows)],
+        contents=[row["Content"] for row in rows],
+        events=[row["EventId"] for row in rows],
+    )
+
+
+def grouping(logs: Iterable[Labeled]) -> list[Measure]:
+    """Agreement and speed of both on every log."""
     measures = []
-    for log in labeled_logs(Path(directory)) if directory else []:
+    for log in logs:
         for said, lines in (("what was said", log.contents), ("whole lines", log.lines)):
             for who, parse in (("ours", _ours), ("drain3", drain)):
                 measures += _measured(f"grouping {log.name}: {said}", who, parse, (lines, log.events))
@@ -75,7 +74,9 @@ def _measured(
         Measure(group=group, name=f"{who}: grouping accuracy", value=100 * accuracy(found, events), unit="%"),
         Measure(group=group, name=f"{who}: F1 of pairs", value=100 * pairwise_f1(found, events), unit="%"),
         Measure(group=group, name=f"{who}: speed", value=_speed(parse, lines), unit="lines/s"),
-        Measure(group=group, name=f"{who}: speed, {_OVER} times over", value=_speed(parse, lines * _OVER), unit="lines/s"),
+        Measure(
+            group=group, name=f"{who}: speed, {_OVER} times over", value=_speed(parse, lines * _OVER), unit="lines/s"
+        ),
     ]
 
 

@@ -9,7 +9,7 @@ from drain3.template_miner_config import TemplateMinerConfig
 _ADDRESS, _WORD = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}", r"[A-Za-z0-9_\-]"
 #: 22 kinds of secrets, as lists of such patterns have them.
 SECRETS = tuple(
-    re.compile(pattern)
+    (re.compile(pattern), "<SECRET>")
     for pattern in (
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
         r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
@@ -57,11 +57,10 @@ def drain(lines: list[str]) -> list[int]:
 
 def naive(log: str) -> list[int]:
     """22 times `re.sub` and 5 times more for each line, then drain3."""
-    cleaned = []
-    for line in log.split("\n"):
-        for pattern in SECRETS:
-            line = pattern.sub("<SECRET>", line)
-        for pattern, name in VARIABLES:
-            line = pattern.sub(name, line)
-        cleaned.append(line)
-    return drain(cleaned)
+    return drain([_cleaned(line) for line in log.split("\n")])
+
+
+def _cleaned(line: str) -> str:
+    for pattern, name in (*SECRETS, *VARIABLES):
+        line = pattern.sub(name, line)
+    return line

@@ -31,7 +31,9 @@ def preparation(megabytes: float) -> list[Measure]:
     group = f"preparing {megabytes:g} MB ({fast['lines']:,.0f} lines)"
     return [
         Measure(group=group, name="throughput, by processor time", value=speed, unit="MB/s"),
-        Measure(group=group, name="peak resident memory beyond the interpreter's", value=small["memory"], unit="x the log"),
+        Measure(
+            group=group, name="peak resident memory beyond the interpreter's", value=small["memory"], unit="x the log"
+        ),
         Measure(group=group, name="the same of the naive way", value=compared, unit="MB/s"),
         Measure(group=group, name="faster than the naive way", value=speed / compared, unit="x"),
     ]

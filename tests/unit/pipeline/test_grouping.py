@@ -15,6 +15,10 @@ def _time(i):
     return f"2026-03-01T10:{i // 60 % 60:02}:{i % 60:02}.{i * 37 % 1000:03}Z"
 
 
+def _syslog(i):
+    return f"Mar  1 10:{i % 60:02}:07 gate"
+
+
 def _address():
     return f"10.{CHANCE.randrange(256)}.{CHANCE.randrange(256)}.{CHANCE.randrange(1, 255)}"
 
@@ -26,17 +30,21 @@ def _hex(digits):
 #: Name of a log -> what its lines look like, one entry for each event.
 LOGS = {
     "service": (
-        lambda i: f"{_time(i)} INFO  [exec-{i % 9}] c.e.Orders - created order {i} for customer {_hex(8)} in {i * 3} ms",
+        lambda i: (
+            f"{_time(i)} INFO  [exec-{i % 9}] c.e.Orders - created order {i} for customer {_hex(8)} in {i * 3} ms"
+        ),
         lambda i: f"{_time(i)} INFO  [exec-{i % 9}] c.e.Orders - cancelled order {i}",
         lambda i: f"{_time(i)} WARN  [exec-{i % 9}] c.e.Pool - slow query took {i * 11} ms on shard-{i % 16}",
         lambda i: f"{_time(i)} ERROR [exec-{i % 9}] c.e.Pool - connection to {_address()}:5432 refused",
         lambda i: f"{_time(i)} ERROR [exec-{i % 9}] c.e.Pool - connection to {_address()}:5432 reset",
     ),
     "login": (
-        lambda i: f"Mar  1 10:{i % 60:02}:07 gate sshd[{i + 300}]: Accepted publickey for {USERS[i % 8]} from {_address()} port {i + 4000} ssh2",
-        lambda i: f"Mar  1 10:{i % 60:02}:07 gate sshd[{i + 300}]: Invalid user {USERS[i % 7]} from {_address()}",
-        lambda i: f"Mar  1 10:{i % 60:02}:07 gate sshd[{i + 300}]: Connection closed by {_address()} [preauth]",
-        lambda i: f"Mar  1 10:{i % 60:02}:07 gate CRON[{i + 300}]: pam_unix(cron:session): session opened for user root by (uid=0)",
+        lambda i: (
+            f"{_syslog(i)} sshd[{i + 300}]: Accepted key of {USERS[i % 8]} from {_address()} port {i + 4000} ssh2"
+        ),
+        lambda i: f"{_syslog(i)} sshd[{i + 300}]: Invalid user {USERS[i % 7]} from {_address()}",
+        lambda i: f"{_syslog(i)} sshd[{i + 300}]: Connection closed by {_address()} [preauth]",
+        lambda i: f"{_syslog(i)} CRON[{i + 300}]: pam_unix(cron:session): session opened for user root by (uid=0)",
     ),
     "access": (
         lambda i: f'{_address()} - - [01/Mar/2026:10:{i % 60:02}:00 +0000] "GET /orders/{i} HTTP/1.1" 200 {i * 17}',

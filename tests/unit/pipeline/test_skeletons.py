@@ -47,7 +47,7 @@ def uuid(chance):
 def test_ids_in_hexadecimal_do_not_tell_lines_apart():
     chance = random.Random(5)
     lines = [
-        f"request={hexadecimal(chance, 16)} of {uuid(chance)}, [req-{uuid(chance)}] /instances/{hexadecimal(chance, 40)}_del"
+        f"request={hexadecimal(chance, 16)} of {uuid(chance)}, [req-{uuid(chance)}] /{hexadecimal(chance, 40)}_del"
         for _ in range(3000)
     ]
     assert kinds(*lines) < 100
@@ -63,9 +63,14 @@ def test_a_line_that_is_nothing_but_an_id_is_not_blank():
 
 def test_words_of_the_letters_of_hexadecimal_digits_are_words():
     chance = random.Random(5)
-    ids = [f"id {hexadecimal(chance, 16)} {word}" for _ in range(2000) for word in ("reused", "refused", "dead", "added")]
+    ids = [
+        f"id {hexadecimal(chance, 16)} {word}" for _ in range(2000) for word in ("reused", "refused", "dead", "added")
+    ]
     found = skeletons(split("\n".join(ids)))
-    last_words = [{ids[line].split()[2] for line in range(len(ids)) if found.of_line[line] == number} for number in range(len(found.example))]
+    last_words = [
+        {ids[line].split()[2] for line in range(len(ids)) if found.of_line[line] == number}
+        for number in range(len(found.example))
+    ]
     assert all(len(words) == 1 for words in last_words)
     assert len(found.example) < 200
 
