@@ -42,7 +42,7 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
 
 
 def groups(log: str) -> list[int | None]:
-    """Only the grouping of a log, without redaction and budget: each line's template as a number, None if it is blank."""
+    """Only the grouping of a log, without redaction and budget: the template of each line, None of a blank one."""
     draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0)
     for step in GROUPING:
         step(draft)

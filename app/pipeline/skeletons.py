@@ -19,8 +19,8 @@ _RESIDUE = re.compile(
 )
 #: Words and names of such letters.
 _WORDS = frozenset(
-    b"ac ad be cd db dc de ed fd abc ace add bad bed cab dad dec def fed fee bead beef cafe dead deaf deed face fade feed"
-    b" added ceded faced faded decade facade".split()
+    b"ac ad be cd db dc de ed fd abc ace add bad bed cab dad dec def fed fee bead beef cafe dead deaf deed face fade"
+    b" feed added ceded faced faded decade facade".split()
 )
 #: From this many skeletons on ids may be why: they are, when half of the skeletons would go with them.
 _SEVERAL = 64
