@@ -76,7 +76,7 @@ def _address(chance: random.Random) -> str:
 _KINDS: tuple[tuple[float, Callable[[random.Random, str], str]], ...] = (
     (0.93, _request),
     (0.97, _slow),
-    (0.985, _refused),
+    (0.99, _refused),
     (0.995, _login),
     (1.0, _exception),
 )
