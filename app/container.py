@@ -10,6 +10,7 @@ from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
 from app.pipeline.preparation import PreparationLimits
+from app.pipeline.windows import WindowLimits
 from app.providers.factories import FACTORIES
 from app.publishers import posting
 from app.publishers.webhooks import KIND as WEBHOOK
@@ -22,10 +23,12 @@ from app.services.dead_letters import DeadLetters
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.events import Events
 from app.services.execution import Execution, ExecutionPolicy
+from app.services.feedback import Feedbacks
 from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.prompts import PromptPolicy, Prompts
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
@@ -56,6 +59,8 @@ class Container:
     intake: Intake
     events: Events
     bridges: Bridges
+    prompts: Prompts
+    feedbacks: Feedbacks
     due: DueSignal
     stops: StopSignal
     close: Callable[[], None]
@@ -148,6 +153,8 @@ def build(settings: Settings) -> Container:
         # as long as one batch may take to be acknowledged, and once more
         events=Events(unit_of_work, lease=max(settings.outbox.lease_seconds, 2 * settings.kafka.delivery_timeout)),
         bridges=bridges,
+        prompts=Prompts(unit_of_work, _prompt_policy(settings)),
+        feedbacks=Feedbacks(unit_of_work),
         due=due,
         stops=stops,
         close=close,
@@ -208,7 +215,9 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
         lease=worker.lease_seconds,
         token_budget=preparation.token_budget,
         preparation=PreparationLimits(
-            max_line_chars=preparation.max_line_chars, max_templates=preparation.max_templates
+            max_line_chars=preparation.max_line_chars,
+            max_templates=preparation.max_templates,
+            windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
         ),
         retries=RetryPolicy(
             max_attempts=worker.max_attempts,
@@ -221,6 +230,18 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
             max_age=settings.cache.ttl_seconds,
             least_evidence=settings.cache.similar_evidence,
         ),
+    )
+
+
+def _prompt_policy(settings: Settings) -> PromptPolicy:
+    prompts = settings.prompts
+    return PromptPolicy(
+        max_prompts=prompts.max_prompts,
+        max_versions=prompts.max_versions,
+        max_text_chars=prompts.max_text_chars,
+        max_description_chars=prompts.max_description_chars,
+        max_output_tokens=prompts.max_output_tokens,
+        token_budget=settings.preparation.token_budget,
     )
 
 

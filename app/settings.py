@@ -300,6 +300,28 @@ class Preparation(Section):
     max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
 
 
+class Prompts(Section):
+    """Stored prompts, and what people say of their answers."""
+
+    max_prompts: int = Field(200, ge=1, description="Most prompts a project may have.")
+    max_versions: int = Field(1000, ge=1, description="Most versions of one prompt.")
+    max_text_chars: int = Field(8000, ge=1, description="Longest text of a version, in characters.")
+    max_description_chars: int = Field(500, ge=0, le=500, description="Longest description of a version.")
+    max_output_tokens: int = Field(4000, ge=100, description="Most `max_output_tokens` that a version may ask for.")
+    max_comment_chars: int = Field(2000, ge=1, description="Longest comment on an analysis, in characters.")
+
+
+class Windows(Section):
+    """Logs with more errors than one prompt can show: further prompts, and one that makes a single diagnosis of all."""
+
+    max_calls: int = Field(
+        8, ge=1, description="Questions one analysis may ask, the first and the last one included; below 3: one prompt."
+    )
+    max_tokens: int = Field(
+        80_000, ge=0, description="Tokens of all questions and answers of one analysis: beyond, no more windows."
+    )
+
+
 class Cache(Section):
     """Answers given again."""
 
@@ -398,6 +420,8 @@ class Settings(Section):
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
+    prompts: Prompts = Prompts()
+    windows: Windows = Windows()
     cache: Cache = Cache()
     ai: Ai = Ai()
     ollama: Ollama = Ollama()

@@ -1,5 +1,6 @@
 """Writes the generated pages of docs/: `python docs/generate.py [cli|configuration] [--check]`. Without a name: all."""  # noqa: INP001 - a script
 
+import inspect
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,7 +98,10 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield f"### {context.command_path.removeprefix('bifrost-cli ')}"
     yield f"```text\n{usage}\n```"
-    yield _prose(command.help or "")
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        # click's mark of lines that are kept as they are: examples
+        kept = paragraph.startswith("\b\n")
+        yield f"```console\n{_example(paragraph)}\n```" if kept else _prose(paragraph)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             child = command.get_command(context, name)
@@ -105,6 +109,10 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
                 yield from _command(child, click.Context(child, info_name=name, parent=context))
         return
     yield from _options(command, context)
+
+
+def _example(paragraph: str) -> str:
+    return "\n".join(f"$ {line.strip()}" for line in paragraph.splitlines()[1:])
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:

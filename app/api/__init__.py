@@ -1,10 +1,12 @@
 """HTTP for programs: one file per resource, no logic."""
 
-from app.api import analyses, dead_letters, health, heimdall, metrics, openapi, statistics
+from app.api import analyses, dead_letters, feedback, health, heimdall, metrics, openapi, prompts, statistics
 
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
     analyses.blueprint,
+    feedback.blueprint,
+    prompts.blueprint,
     dead_letters.blueprint,
     statistics.blueprint,
     heimdall.blueprint,

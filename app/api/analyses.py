@@ -5,15 +5,13 @@ from typing import Any
 
 from flask import g, request
 
-from app import telemetry
-from app.api import cursors, schemas
+from app.api import cursors, paths, schemas
 from app.api.auth import needs
 from app.api.context import caller, container, limits
 from app.api.errors import FieldError, RequestInvalid
 from app.api.openapi import IDEMPOTENCY_KEY, SUBMISSION_BODY
 from app.api.parsing import Blueprint
 from app.domain.analyses import TERMINAL, Analysis, Filter, Submission
-from app.domain.errors import AnalysisNotFound
 from app.domain.keys import Scope
 
 blueprint = Blueprint("analyses", __name__, url_prefix="/api/v1", description="A log goes in, a diagnosis comes out.")
@@ -23,7 +21,6 @@ _ANALYSIS_WITH_LOG = schemas.AnalysisWithLogSchema()
 _PAGE = schemas.PageSchema()
 #: Seconds between two looks that we ask of a caller.
 _POLL_SECONDS = 1
-_ID = re.compile(r"[1-9][0-9]{0,18}")
 _KEY_CHARS = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 Answer = tuple[object, dict[str, str]]
@@ -89,7 +86,9 @@ def look(shown: dict[str, Any], analysis_id: str) -> Answer:
 
     `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled.
     """
-    analysis = container().analyses.get(caller().project_id, _id(analysis_id), with_log="include" in shown)
+    analysis = container().analyses.get(
+        caller().project_id, paths.analysis_id(analysis_id), with_log="include" in shown
+    )
     return analysis, _again(analysis)
 
 
@@ -102,7 +101,7 @@ def cancel(_nothing: dict[str, Any], analysis_id: str) -> Answer:
 
     A waiting one is cancelled at once; a running one stops its model call within a second.
     """
-    analysis = container().analyses.cancel(caller().project_id, _id(analysis_id))
+    analysis = container().analyses.cancel(caller().project_id, paths.analysis_id(analysis_id))
     return analysis, _again(analysis)
 
 
@@ -115,20 +114,12 @@ def retry(_nothing: dict[str, Any], analysis_id: str) -> Answer:
 
     A failed or cancelled one goes again from the beginning: the same id, all its attempts, no deadline.
     """
-    analysis = container().analyses.retry(caller().project_id, _id(analysis_id))
+    analysis = container().analyses.retry(caller().project_id, paths.analysis_id(analysis_id))
     return analysis, _again(analysis)
 
 
 def _again(analysis: Analysis) -> dict[str, str]:
     return {} if analysis.status in TERMINAL else {"Retry-After": str(_POLL_SECONDS)}
-
-
-def _id(text: str) -> int:
-    """What is not an id is the id of nothing."""
-    if not _ID.fullmatch(text) or int(text) > cursors.MAX_ID:
-        raise AnalysisNotFound
-    telemetry.bind(analysis_id=int(text))
-    return int(text)
 
 
 def _idempotency_key() -> str | None:

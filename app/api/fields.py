@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from marshmallow import ValidationError, fields
 
-from app.api.context import limits
+from app.api.context import container, limits
+from app.domain.stored_prompts import WORD, PromptWish
 
 #: Integers a JSON number carries without loss everywhere.
 _EXACT = 2**53
@@ -33,6 +34,40 @@ class Word(fields.String):
         if not re.fullmatch(self.PATTERN[1:-1], word):
             raise ValidationError("A letter, then up to 49 of letters, digits and _.-")
         return word
+
+
+class PromptWord(fields.String):
+    """The name of a prompt, or a label."""
+
+    PATTERN = f"^{WORD}$"
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        word = super()._deserialize(value, attr, data, **kwargs) or ""
+        if not re.fullmatch(WORD, word):
+            raise ValidationError("A lower-case letter, then up to 49 of a-z, 0-9, _ and -.")
+        return word
+
+
+class PromptChoice(fields.String):
+    """A prompt, by its name or by one of its labels or versions."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        wish = super()._deserialize(value, attr, data, **kwargs) or ""
+        if PromptWish.parse(wish) is None:
+            raise ValidationError("`name`, `name@label` or `name@3`.")
+        return wish
+
+
+class Comment(fields.String):
+    """A text of several lines at most `prompts.max_comment_chars` long."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs) or ""
+        longest = container().settings.prompts.max_comment_chars
+        if len(text) > longest:
+            raise ValidationError(f"At most {longest:,} characters.")
+        _check_string(text)
+        return text
 
 
 class Tag(fields.String):

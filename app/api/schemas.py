@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields, post_dump, post_load, validate
 
 from app.api import cursors
-from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, Tag, Tags, Word
+from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, PromptChoice, Tag, Tags, Word
 from app.domain.analyses import CacheMode, Language, Priority, Source, Stage, Status
 from app.domain.diagnoses import Severity
 
@@ -62,6 +62,10 @@ class SubmissionSchema(Strict):
             "errors (`similar`), its quotes checked again.",
             default="exact",
         ),
+    )
+    prompt = PromptChoice(
+        allow_none=True,
+        metadata=_about("A stored prompt: `name`, `name@label` or `name@3`.", default="default", maxLength=101),
     )
     deadline_seconds = Deadline(
         allow_none=True, metadata=_about("After this long it fails instead of finishing late.", exclusiveMinimum=0)
@@ -171,6 +175,8 @@ class CoverageSchema(Schema):
     token_budget = fields.Integer()
     evidence_cited = fields.Integer()
     evidence_dropped = fields.Integer(metadata=_about("Cited, but not in the log."))
+    windows = fields.Integer(metadata=_about("Prompts that errors needed beyond the first one."))
+    windows_asked = fields.Integer(metadata=_about("How many of these a model answered."))
     similar_to = fields.Integer(
         allow_none=True,
         metadata=_about("The analysis whose answer was taken over: its log has the same warnings and errors."),
@@ -192,6 +198,13 @@ class FailureSchema(Schema):
     code = fields.String(metadata=_about("Stable; documented."))
     detail = fields.String()
     retryable = fields.Boolean()
+
+
+class PromptRefSchema(Schema):
+    """A version of a stored prompt."""
+
+    name = fields.String()
+    version = fields.Integer(metadata=_about("0: what comes with Bifrost."))
 
 
 class LinksSchema(Schema):
@@ -221,6 +234,9 @@ class AnalysisSchema(Schema):
     attempts = fields.Integer()
     replays = fields.Integer(metadata=_about("How often it was sent again after it had failed or was cancelled."))
     error = fields.Nested(FailureSchema, allow_none=True)
+    prompt = fields.Nested(
+        PromptRefSchema, allow_none=True, metadata=_about("The stored prompt it uses; null when the rules are asked.")
+    )
     service_name = fields.String(allow_none=True)
     environment = fields.String(allow_none=True)
     analysis_type = fields.String()

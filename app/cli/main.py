@@ -28,6 +28,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "app.cli.dead_letters:dead_letters",
                 "List, show, replay and discard what failed for good.",
             ),
+            "feedback": ("app.cli.feedback:feedback", "Say whether the diagnosis of an analysis was of use."),
+            "prompts": (
+                "app.cli.prompts:prompts",
+                "List, store, label, share out and count what models are told, and keep it as files.",
+            ),
             "stats": ("app.cli.stats:stats", "Show how many analyses ended lately, how, and how long they took."),
         },
         "On this machine": {

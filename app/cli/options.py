@@ -97,6 +97,7 @@ _SUBMIT_OPTIONS = (
     click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; repeatable."),
     click.option("--priority", type=choice(Priority.__members__), help="Which of two waiting analyses goes first."),
     click.option("--model", metavar="NAME", help="Another model than the server's default."),
+    click.option("--prompt", metavar="NAME[@LABEL]", help="A stored prompt; see `prompts list` [default: default]."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
     click.option(
         "--cache",
@@ -144,6 +145,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             environment=given["env"],
             priority=given["priority"].upper() if given["priority"] else None,
             tags=given["tags"],
+            prompt=given["prompt"],
             language=given["language"],
             cache=given["cache"],
             metadata=given["metadata"],

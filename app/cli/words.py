@@ -31,6 +31,7 @@ def footer(analysis: RemoteAnalysis) -> str:
     parts = [
         f"analysis {analysis.id}",
         _answerer(analysis),
+        _prompt(analysis),
         "from the cache" if analysis.cached else "",
         f"{analysis.duration_seconds:.2f} s" if analysis.duration_seconds is not None else "",
         f"attempt {analysis.attempts}" if analysis.attempts > 1 else "",
@@ -38,6 +39,12 @@ def footer(analysis: RemoteAnalysis) -> str:
         f"${usage.cost_usd:.4f}" if usage and usage.cost_usd else "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _prompt(analysis: RemoteAnalysis) -> str:
+    """The stored prompt, unless it is what comes with Bifrost, or the rules have answered."""
+    used = analysis.prompt
+    return f"{one_line(used.name)}@{used.version}" if used and used.version and analysis.provider != "rules" else ""
 
 
 def _answerer(analysis: RemoteAnalysis) -> str:

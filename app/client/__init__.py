@@ -3,13 +3,18 @@
 from app.client.answers import RemoteAnalysis, Usage
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
+from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
 
 __all__ = [
     "ApiError",
     "Client",
     "ClientError",
     "ConnectionInvalid",
+    "NewVersion",
+    "Prompt",
+    "PromptVersion",
     "RemoteAnalysis",
+    "RemotePrompts",
     "ServerUnreachable",
     "SubmitOptions",
     "Submitted",

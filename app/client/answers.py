@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.domain.analyses import TERMINAL, Failure, Status
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, LeftOut, Severity
+from app.domain.prompts import PromptRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +39,8 @@ class RemoteAnalysis:
     environment: str | None
     language: str
     tags: tuple[str, ...]
+    #: The version it uses; None when the rules are asked.
+    prompt: PromptRef | None
     created_at: datetime | None
     duration_seconds: float | None
     raw: Mapping[str, object]
@@ -69,6 +72,7 @@ def read_analysis(raw: Mapping[str, object]) -> RemoteAnalysis:
         environment=found.text("environment"),
         language=found.text("language") or "en",
         tags=tuple(str(tag) for tag in found.items("tags")),
+        prompt=_prompt(found.child("prompt")),
         created_at=_moment(found.text("created_at")),
         duration_seconds=found.number("duration_seconds"),
         raw=raw,
@@ -150,6 +154,8 @@ def _coverage(found: _Reader | None) -> Coverage | None:
         token_budget=found.integer("token_budget", 0),
         evidence_cited=found.integer("evidence_cited", 0),
         evidence_dropped=found.integer("evidence_dropped", 0),
+        windows=found.integer("windows", 0),
+        windows_asked=found.integer("windows_asked", 0),
         similar_to=None if found.raw.get("similar_to") is None else found.integer("similar_to"),
     )
 
@@ -162,6 +168,10 @@ def _usage(found: _Reader | None) -> Usage | None:
         completion_tokens=found.integer("completion_tokens", 0),
         cost_usd=found.number("cost_usd") or 0.0,
     )
+
+
+def _prompt(found: _Reader | None) -> PromptRef | None:
+    return None if found is None else PromptRef(name=found.text("name") or "", version=found.integer("version", 0))
 
 
 def _failure(found: _Reader | None) -> Failure | None:

@@ -4,10 +4,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import orjson
+
 from app.client.answers import RemoteAnalysis, read_analysis
 from app.client.bodies import load
 from app.client.dead_letters import RemoteDeadLetters
 from app.client.errors import UnexpectedAnswer, WaitTimeout
+from app.client.prompts import RemotePrompts
 from app.client.transport import Answer, Call, Transport
 from app.clock import SystemClock
 from app.domain.ports import Clock
@@ -32,6 +35,7 @@ class SubmitOptions:
     tags: tuple[str, ...] = ()
     language: str | None = None
     cache: str | None = None
+    prompt: str | None = None
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     webhook_url: str | None = None
@@ -117,6 +121,17 @@ class Client:
         """What failed for good."""
         return RemoteDeadLetters(self._transport)
 
+    @property
+    def prompts(self) -> RemotePrompts:
+        """Stored prompts."""
+        return RemotePrompts(self._transport)
+
+    def rate(self, analysis_id: int, rating: str, comment: str | None = None) -> Mapping[str, object]:
+        """Say `up` or `down` of a completed analysis; the last word counts. What the API answers."""
+        body = orjson.dumps({"rating": rating, "comment": comment})
+        path, headers = f"{_PATH}/{analysis_id}/feedback", {"Content-Type": "application/json"}
+        return self._transport.send(Call(method="PUT", path=path, body=body, headers=headers)).body
+
     def wait(
         self,
         analysis_id: int,
@@ -176,6 +191,7 @@ def _given(options: SubmitOptions) -> dict[str, object]:
         "tags": list(options.tags),
         "language": options.language,
         "cache": options.cache,
+        "prompt": options.prompt,
         "deadline_seconds": options.deadline_seconds,
         "metadata": dict(options.metadata),
         "webhook_url": options.webhook_url,

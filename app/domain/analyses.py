@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 from app.domain.diagnoses import Coverage, Diagnosis
 from app.domain.errors import BifrostError
 from app.domain.likenesses import Likeness
-from app.domain.prompts import Usage
+from app.domain.prompts import ClaimedPrompt, PromptRef, Usage
 
 
 class Status(StrEnum):
@@ -128,6 +128,10 @@ class Submission:
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     idempotency_key: str | None = None
+    #: Which stored prompt: `name`, `name@label` or `name@3`; None: `default`.
+    prompt: str | None = None
+    #: The version that this is, which the service finds out; None when nobody is asked who reads prompts.
+    prompt_version: PromptRef | None = None
     #: Whom to tell of the end: `kind` names the publisher, the rest is its business.
     callback: Mapping[str, object] | None = None
     #: The HTTP request's id, or Heimdall's `request_id`; in every log line of the job.
@@ -172,6 +176,8 @@ class Analysis:
     duration_seconds: float | None
     #: How often it was sent again after it had failed or was cancelled.
     replays: int = 0
+    #: The stored prompt it uses; None when the rules are asked.
+    prompt: PromptRef | None = None
     #: Only when asked for.
     log_content: str | None = None
     #: It was asked for, and is not there any more: retention has deleted it.
@@ -226,8 +232,15 @@ class Claim:
     cache: CacheMode = CacheMode.EXACT
     #: Hash of what was asked, without the log; None: accepted by a version that did not note it down.
     question_key: str | None = None
+    #: The stored prompt it uses; None when the rules are asked.
+    prompt: ClaimedPrompt | None = None
     #: What was submitted, when its stage begins with reading it.
     log: str | None = field(default=None, repr=False)
+
+    @property
+    def prompt_text(self) -> str | None:
+        """Of its stored prompt; None for the built-in one."""
+        return None if self.prompt is None else self.prompt.text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

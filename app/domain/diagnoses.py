@@ -82,12 +82,15 @@ class Coverage:
     templates_sent: int
     #: Redacted values by kind.
     redactions: Mapping[str, int] = field(default_factory=dict)
-    #: Tokens of the whole prompt as estimated before sending, and the budget they had to fit.
+    #: Tokens of the whole prompt (of several, the last one) as estimated before sending, and the budget of each.
     tokens_estimated: int
     token_budget: int
     #: Evidence the answer cited, and how much of it did not stand in the log and was dropped.
     evidence_cited: int = 0
     evidence_dropped: int = 0
+    #: Prompts beyond the first one that errors needed to be shown by example, and how many of them a model answered.
+    windows: int = 0
+    windows_asked: int = 0
     #: The analysis whose answer was taken over, since its log has the same warnings and errors. Nobody was asked then.
     similar_to: int | None = None
 

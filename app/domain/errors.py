@@ -4,12 +4,14 @@
     ├── InvalidInput                 the caller can fix it
     │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid
     │   ├── IdempotencyConflict
-    │   └── WebhookUrlRefused
+    │   ├── WebhookUrlRefused
+    │   └── PromptUnknown  PromptInvalid
     ├── NotAllowed                   the caller needs another key
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
-    ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound
+    ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound  PromptNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted  ReplaysUsedUp
+    │   └── PromptLabelInUse  PromptsFull  NothingToRate
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable
     │   └── MigrationsPending
@@ -90,6 +92,18 @@ class WebhookUrlRefused(InvalidInput):
     code = "webhook_url_refused"
 
 
+class PromptUnknown(InvalidInput):
+    """The prompt asked for does not exist: no such name, label or version."""
+
+    code = "prompt_unknown"
+
+
+class PromptInvalid(InvalidInput):
+    """The prompt cannot be stored as it is."""
+
+    code = "prompt_invalid"
+
+
 class NotAllowed(BifrostError):
     """The request is not allowed."""
 
@@ -138,6 +152,12 @@ class KeyNotFound(NotFound):
     code = "key_not_found"
 
 
+class PromptNotFound(NotFound):
+    """There is no such prompt, version or label."""
+
+    code = "prompt_not_found"
+
+
 class Conflict(BifrostError):
     """The state it is in does not allow that."""
 
@@ -166,6 +186,24 @@ class ReplaysUsedUp(Conflict):
     """This dead letter has gone again as often as it may."""
 
     code = "replays_used_up"
+
+
+class PromptLabelInUse(Conflict):
+    """The label is part of the split: end the split first."""
+
+    code = "prompt_label_in_use"
+
+
+class PromptsFull(Conflict):
+    """There are as many prompts, or versions of this one, as this server keeps."""
+
+    code = "prompts_full"
+
+
+class NothingToRate(Conflict):
+    """The analysis has no diagnosis that could be rated."""
+
+    code = "nothing_to_rate"
 
 
 class Unavailable(BifrostError):

@@ -1,6 +1,6 @@
 """A log after preparation: records, templates, and the lines chosen to be shown. All text here is redacted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -46,6 +46,39 @@ class Template:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """A run of the log that gets a prompt of its own, for errors that the first prompt could not show by example."""
+
+    #: Lines of its first and its last error, 1-based.
+    first: int
+    last: int
+    #: Every line that is shown, ascending; and the templates shown, as indices into the prepared log's.
+    shown: tuple[Line, ...]
+    templates_shown: tuple[int, ...]
+    #: For each line of `shown`: its template, as such an index; None when that one was not kept.
+    owners: tuple[int | None, ...]
+    #: Tokens of rows and lines, estimated.
+    tokens: int
+
+    @property
+    def placed(self) -> Iterator[tuple[Line, int | None]]:
+        """Each line that is shown, with its template."""
+        return zip(self.shown, self.owners, strict=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Windows:
+    """What is asked beyond the first prompt."""
+
+    #: Most telling first. No two of them hold the same error.
+    parts: tuple[Window, ...]
+    #: How many the errors would have needed; more than there are parts when calls or tokens are bounded.
+    needed: int
+    #: Tokens of a prompt that its instructions leave.
+    room: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedLog:
     """What a provider is given to read. Only redacted text."""
 
@@ -61,5 +94,16 @@ class PreparedLog:
     coverage: Coverage
     #: Placeholder -> original value, of reversible kinds only (e-mail, host): put back into the answer.
     placeholders: Mapping[str, str] = field(default_factory=dict)
+    #: None when one prompt is enough, or when there shall be no more.
+    windows: Windows | None = None
+    #: Lines that a prompt says before it shows this log: which part of a larger one it is, what was found in others.
+    preface: tuple[str, ...] = ()
     #: For each line of `shown`: its template, as an index into `templates`; None when that one was not kept.
     owners: tuple[int | None, ...] = ()
+
+    @property
+    def placed(self) -> Iterator[tuple[Line, int | None]]:
+        """Each line that the first prompt or a window shows, with its template; one that both show, twice."""
+        yield from zip(self.shown, self.owners, strict=False)  # a preparation of before has no owners
+        for part in self.windows.parts if self.windows else ():
+            yield from part.placed

@@ -1,7 +1,7 @@
 """What we tell a model and what we hear from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.logs import PreparedLog
 
@@ -61,3 +61,28 @@ class Completion:
     #: The model that really answered, as the provider names it.
     model: str
     usage: Usage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptRef:
+    """One version of one prompt."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptConfig:
+    """What a version asks for beside its text. None: as the server's settings say."""
+
+    #: Tokens the answer may have.
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedPrompt:
+    """The version an analysis uses, as its worker gets it. `text` is None for the built-in one."""
+
+    ref: PromptRef
+    text: str | None = None
+    config: PromptConfig = field(default_factory=PromptConfig)

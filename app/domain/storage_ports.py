@@ -23,6 +23,8 @@ from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.keys import ApiKey, NewKey
 from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
+from app.domain.prompt_ports import Feedbacks, Prompts
+from app.domain.readings import Progress
 from app.domain.record_ports import Bridges, DeadRecords, Events, Intake
 from app.domain.statistics import Counts
 
@@ -182,8 +184,11 @@ class Claims(Protocol):
     def store_prepared(self, claim: Claim, prepared: PreparedLog, *, queue: str) -> bool:
         """Hand over to the next stage. False: the claim is no longer ours, nothing was written."""
 
-    def prepared_of(self, claim: Claim) -> PreparedLog | None:
-        """What the first stage stored."""
+    def progress_of(self, claim: Claim) -> Progress | None:
+        """What the first stage stored, and what earlier attempts have added."""
+
+    def keep(self, claim: Claim, progress: Progress) -> bool:
+        """Store what was read so far. False: the claim is no longer ours, nothing was written."""
 
     def extend(self, claims: Sequence[tuple[int, int]], *, lease: float) -> Sequence[Heartbeat]:
         """Extend leases of (id, epoch); those missing from the answer are lost."""
@@ -369,6 +374,14 @@ class Transaction(Protocol):
     @property
     def bridges(self) -> Bridges:
         """What the bridges say of themselves."""
+
+    @property
+    def prompts(self) -> Prompts:
+        """Stored prompts."""
+
+    @property
+    def feedbacks(self) -> Feedbacks:
+        """What people say of analyses."""
 
 
 class UnitOfWork(Protocol):

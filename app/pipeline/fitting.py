@@ -1,6 +1,6 @@
 """Which templates and lines a prompt shows, within its budget; and what became of all the others."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.diagnoses import LeftOut
@@ -11,8 +11,12 @@ from app.pipeline import layout
 RECORD_LINES = 12
 #: Lines shown before the first error, after it, and at the end of the log.
 BEFORE, AFTER, END = 10, 3, 10
+#: Lines shown before each further error of a window.
+NEAR = 2
 #: Share of the room that patterns may take before any template is shown by an example.
 _PATTERNS = 0.6
+#: Share of the room that the lines before the first error may take before any other error is shown.
+_BEGINNING = 0.15
 #: Words that begin the lines worth showing inside of a long record.
 _TELLING = ("Caused by", "Suppressed", "Traceback", "During handling", "The above exception", "goroutine")
 
@@ -67,7 +71,7 @@ class _Page:
 
 
 def fit(templates: Sequence[Template], source: Source, *, room: int, chars: int, first_error: int | None) -> Fitted:
-    """Fill `room` tokens: errors, what preceded the first, the end of the log, warnings, then the rest.
+    """Fill `room` tokens: the first error and what preceded it, errors, the end of the log, warnings, then the rest.
 
     `templates` come most telling first; `chars` of a pattern stand for a template that no line is shown of.
     """
@@ -75,11 +79,13 @@ def fit(templates: Sequence[Template], source: Source, *, room: int, chars: int,
     loud = [index for index, template in enumerate(templates) if template.level >= Level.ERROR]
     warnings = [index for index, template in enumerate(templates) if template.level == Level.WARNING]
     rest = [index for index, template in enumerate(templates) if template.level < Level.WARNING]
+    if first_error is not None:
+        _begin(page, templates, source, first_error, chars=chars)
     _patterns(page, templates, loud, chars)
     for index in loud:
         _exemplify(page, templates, index, chars)
     if first_error is not None:
-        _each(page, source, range(first_error - 1, max(first_error - 1 - BEFORE, 0), -1), share=0.3)
+        _each(page, source, _before(first_error, BEFORE), share=0.3)
         _each(page, source, range(first_error + 1, min(first_error + AFTER, source.total) + 1), share=0.1)
     _each(page, source, range(source.total, max(source.total - END, 0), -1), share=0.5)
     for index in warnings:
@@ -94,6 +100,42 @@ def fit(templates: Sequence[Template], source: Source, *, room: int, chars: int,
     return _fitted(page, templates, source, room=room)
 
 
+def fit_window(
+    templates: Sequence[Template], source: Source, *, room: int, chars: int, loud: Sequence[int], others: Sequence[int]
+) -> Fitted:
+    """Fill `room` tokens with a window: its errors by example, what preceded them, then what else begins there.
+
+    `loud` and `others` are indices into `templates`, in the order in which they are shown while there is room.
+    """
+    page = _Page(room=room)
+    for index in loud:
+        _exemplify(page, templates, index, chars)
+    for index in loud:
+        _each(page, source, _before(templates[index].first, BEFORE if index == loud[0] else NEAR), share=0.3)
+    for index in others:
+        _exemplify(page, templates, index, chars)
+    return _fitted(page, templates, source, room=room)
+
+
+def example_cost(template: Template, *, room: int) -> int | None:
+    """Tokens of a template that is shown by its first record, else by its head; None when neither fits `room`."""
+    record, bare = excerpt(template.exemplars[0]), layout.row_cost(template)
+    costs = (bare + sum(map(layout.line_cost, lines)) for lines in (record, record[:1]))
+    return next((cost for cost in costs if cost <= room), None)
+
+
+def tally(templates: Sequence[Template], rows: Collection[int], owners: Sequence[int | None]) -> tuple[int, int]:
+    """Lines stood for by the templates of `rows` without being shown, and lines of other templates not shown.
+
+    `owners`: the template of each line that is shown; None when it is beyond the most that are kept.
+    """
+    shown_of_rows = sum(owner in rows for owner in owners)
+    shown_of_others = sum(owner is not None and owner not in rows for owner in owners)
+    counted = sum(templates[index].lines for index in rows) - shown_of_rows
+    unshown = sum(t.lines for index, t in enumerate(templates) if index not in rows) - shown_of_others
+    return counted, unshown
+
+
 def excerpt(record: Sequence[Line]) -> list[Line]:
     """The lines of a record that are shown: its head and first frames, its causes with a frame each, its end."""
     spoken = [line for line in record if line.text.strip()]
@@ -105,6 +147,21 @@ def excerpt(record: Sequence[Line]) -> list[Line]:
             wanted |= dict.fromkeys((index, min(index + 1, len(spoken) - 1)))
     chosen = sorted(list(wanted)[:RECORD_LINES])
     return [spoken[index] for index in chosen]
+
+
+def _begin(page: _Page, templates: Sequence[Template], source: Source, first_error: int, *, chars: int) -> None:
+    """However many errors there are: the first one, and before it as many lines as may always take room."""
+    index = source.template_of(first_error)
+    if index is not None:
+        _exemplify(page, templates, index, chars)
+    else:
+        page.add((source.line(first_error),))
+    _each(page, source, _before(first_error, BEFORE), share=_BEGINNING)
+
+
+def _before(number: int, lines: int) -> range:
+    """The lines before this one, nearest first."""
+    return range(number - 1, max(number - 1 - lines, 0), -1)
 
 
 def _patterns(page: _Page, templates: Sequence[Template], indices: Sequence[int], chars: int) -> None:
@@ -138,10 +195,7 @@ def _each(page: _Page, source: Source, numbers: Iterable[int], *, share: float) 
 def _fitted(page: _Page, templates: Sequence[Template], source: Source, *, room: int) -> Fitted:
     shown = tuple(page.lines[number] for number in sorted(page.lines))
     owners = tuple(source.template_of(line.number) for line in shown)
-    shown_of_rows = sum(owner in page.rows for owner in owners)
-    shown_of_others = sum(owner is not None and owner not in page.rows for owner in owners)
-    counted = sum(templates[index].lines for index in page.rows) - shown_of_rows
-    unshown = sum(t.lines for index, t in enumerate(templates) if index not in page.rows) - shown_of_others
+    counted, unshown = tally(templates, page.rows, owners)
     return Fitted(
         shown=shown,
         templates_shown=tuple(sorted(page.rows)),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from app.domain.diagnoses import Diagnosis, Evidence
@@ -51,21 +51,33 @@ def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
         if place is None:
             dropped += 1
             continue
-        text = _restored(place[1], prepared.placeholders)[:EVIDENCE_CHARS]
-        found.setdefault(place, Evidence(line=place[0], text=text))
+        found.setdefault(place, Evidence(line=place[0], text=place[1]))
     confidence = answer.confidence * ((cited - dropped) / cited if cited else 1.0)
     if answer.issues_found and not found:
         confidence = min(confidence, UNSUPPORTED)
     diagnosis = Diagnosis(
-        summary=_restored(answer.summary, prepared.placeholders),
-        root_cause=_restored(answer.root_cause, prepared.placeholders),
-        recommendation=_restored(answer.recommendation, prepared.placeholders),
+        summary=answer.summary,
+        root_cause=answer.root_cause,
+        recommendation=answer.recommendation,
         severity=answer.severity,
         confidence=round(confidence, 4),
         evidence=tuple(found.values()),
         issues_found=answer.issues_found,
     )
-    return Grounded(diagnosis=diagnosis, cited=cited, dropped=dropped)
+    return Grounded(diagnosis=restored(diagnosis, prepared.placeholders), cited=cited, dropped=dropped)
+
+
+def restored(diagnosis: Diagnosis, placeholders: Mapping[str, str]) -> Diagnosis:
+    """A diagnosis with the values behind reversible placeholders put back, and its evidence cut to `EVIDENCE_CHARS`."""
+    return replace(
+        diagnosis,
+        summary=_restored(diagnosis.summary, placeholders),
+        root_cause=_restored(diagnosis.root_cause, placeholders),
+        recommendation=_restored(diagnosis.recommendation, placeholders),
+        evidence=tuple(
+            replace(one, text=_restored(one.text, placeholders)[:EVIDENCE_CHARS]) for one in diagnosis.evidence
+        ),
+    )
 
 
 def _texts(prepared: PreparedLog) -> Mapping[int, tuple[str, ...]]:

@@ -53,7 +53,7 @@ def _traces(prepared: PreparedLog, numbers: set[int]) -> Mapping[int, Trace]:
 
 def _placed(prepared: PreparedLog) -> Iterator[tuple[Line, Template, bool]]:
     """Lines with their templates, and whether they begin their record; exemplars last, since they know best."""
-    for line, owner in zip(prepared.shown, prepared.owners, strict=False):  # a preparation of before has no owners
+    for line, owner in prepared.placed:
         if owner is not None:
             yield line, prepared.templates[owner], False
     for template in prepared.templates:

@@ -1,32 +1,39 @@
 """Log text to a prepared log: runs the steps and accounts for every line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.diagnoses import Coverage, LeftOut
 from app.domain.logs import PreparedLog
 from app.pipeline import lines
 from app.pipeline.prompting import overhead
 from app.pipeline.steps import GROUPING, STEPS, Draft
+from app.pipeline.windows import WindowLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationLimits:
-    """Characters a displayed line may have, and templates kept."""
+    """Characters a displayed line may have, templates kept, and what one analysis may ask for."""
 
     max_line_chars: int = 1000
     max_templates: int = 2000
+    #: No windows, unless told.
+    windows: WindowLimits = field(default_factory=WindowLimits)
 
 
-def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0) -> PreparedLog:
+def prepare(
+    log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0, text: str | None = None
+) -> PreparedLog:
     """Redact, read, mine and fit a log that `decoding.clean` has cleaned. Takes any such text; time is linear in it.
 
-    `token_budget` is for the whole prompt, instructions included.
+    `token_budget` is for the whole prompt, instructions included. `text`: of a stored prompt; None: the master.
     """
     draft = Draft(
         text=log,
         max_line_chars=limits.max_line_chars,
         max_templates=limits.max_templates,
         token_budget=token_budget,
+        overhead=overhead(token_budget, text),
+        max_windows=limits.windows.most(token_budget),
     )
     for step in STEPS:
         step(draft)
@@ -37,13 +44,14 @@ def prepare(log: str, *, limits: PreparationLimits, token_budget: int, bytes_rep
         first_error=draft.first_error,
         coverage=_coverage(draft, lines.size(log), bytes_replaced),
         placeholders=draft.placeholders,
+        windows=draft.windows,
         owners=draft.fitted.owners if draft.fitted else (),
     )
 
 
 def groups(log: str) -> list[int | None]:
     """Only the grouping of a log, without redaction and budget: the template of each line, None of a blank one."""
-    draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0)
+    draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0, overhead=0)
     for step in GROUPING:
         step(draft)
     mining = draft.mining
@@ -73,6 +81,6 @@ def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:
         templates=len(mining.templates),
         templates_sent=len(fitted.templates_shown),
         redactions=draft.redactions,
-        tokens_estimated=overhead(draft.token_budget) + fitted.tokens,
+        tokens_estimated=draft.overhead + fitted.tokens,
         token_budget=draft.token_budget,
     )

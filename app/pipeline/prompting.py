@@ -7,18 +7,16 @@ from app.domain.analyses import Language
 from app.domain.logs import PreparedLog
 from app.domain.prompts import Message, Prompt
 from app.pipeline import layout
-from app.pipeline.instructions import AGAIN, BRIEF, FULL
+from app.pipeline.instructions import AGAIN
 from app.pipeline.interpretation import ANSWER_SCHEMA
 from app.pipeline.tokens import estimate
+from app.pipeline.wording import WIDEST, dearest, instructions, short
 
 #: Budgets, in tokens, below which the short instructions are used.
 SMALL = 3500
-#: Characters of each name in the frame, and of a refused answer that is shown again.
-_NAME_CHARS = 40
+#: Characters of a refused answer that is shown again, and of what was wrong with it.
 _ANSWER_CHARS = 160
 _PROBLEM_CHARS = 160
-#: A name may be Korean, at three bytes a character: the dearest frame there can be.
-_WIDEST = "\uac00" * _NAME_CHARS
 _MOST = 10**8
 
 
@@ -31,15 +29,24 @@ def build_prompt(  # noqa: PLR0913 — the fields of one question, all by name
     environment: str | None,
     model: str | None,
     max_output_tokens: int,
+    text: str | None = None,
 ) -> Prompt:
-    """The question about `prepared`; `tokens_estimated` is within the budget that the log was prepared for."""
+    """The question about `prepared`; `tokens_estimated` is within the budget that the log was prepared for.
+
+    `text`: of the stored prompt that the log was prepared for; None: the master.
+    """
     coverage = prepared.coverage
-    instructions = _instructions(coverage.token_budget)
-    system = instructions[language if language in instructions else Language.EN]
-    frame = _frame(
-        (analysis_type, service_name, environment), (coverage.lines_total, coverage.lines_sent, coverage.records)
+    system = instructions(
+        text,
+        language=language,
+        token_budget=coverage.token_budget,
+        small=coverage.token_budget < SMALL,
+        values={"analysis_type": analysis_type, "service_name": service_name, "environment": environment},
     )
-    content = f"{frame}\n{layout.body(prepared.shown, rows(prepared))}"
+    frame = _frame(
+        (analysis_type, service_name, environment), (coverage.lines_total, len(prepared.shown), coverage.records)
+    )
+    content = "\n".join((frame, *prepared.preface, layout.body(prepared.shown, rows(prepared))))
     return Prompt(
         system=system,
         messages=(Message(role="user", content=content),),
@@ -76,23 +83,19 @@ def rows(prepared: PreparedLog) -> list[str]:
     return table
 
 
-def overhead(token_budget: int) -> int:
+def overhead(token_budget: int, text: str | None = None) -> int:
     """Tokens of a prompt without its rows and lines, in the dearest language and with the longest names."""
-    frame = _frame((_WIDEST, _WIDEST, _WIDEST), (_MOST, _MOST, _MOST))
+    frame = _frame((WIDEST, WIDEST, WIDEST), (_MOST, _MOST, _MOST))
     content = f"{frame}\n{layout.body((), ())}\n"
-    system = max(_instructions(token_budget).values(), key=estimate)
+    system = dearest(text, token_budget=token_budget, small=token_budget < SMALL)
     if token_budget < SMALL:
         return _tokens(system, (_frame(("error", None, None), (_MOST, _MOST, _MOST)) + layout.body((), ()),)) + 60
     # room for asking again
-    return _tokens(system, (content,)) + estimate(_WIDEST) + (_ANSWER_CHARS + _PROBLEM_CHARS)
-
-
-def _instructions(token_budget: int) -> dict[str, str]:
-    return dict(FULL if token_budget >= SMALL else BRIEF)
+    return _tokens(system, (content,)) + estimate(WIDEST) + (_ANSWER_CHARS + _PROBLEM_CHARS)
 
 
 def _frame(names: tuple[str, str | None, str | None], numbers: tuple[int, int, int]) -> str:
-    analysis_type, service, environment = (" ".join(name.split())[:_NAME_CHARS] if name else "" for name in names)
+    analysis_type, service, environment = map(short, names)
     asked = [f"Question: {analysis_type}"] if analysis_type else []
     asked += [f"Service: {service}"] if service else []
     asked += [f"Environment: {environment}"] if environment else []

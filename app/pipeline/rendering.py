@@ -41,6 +41,8 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "replaced": "{n} bytes were not text",
         "replaced_1": "{n} byte was not text",
         "tokens": "{n} of {budget} tokens",
+        "windows": "{asked} of {n} windows read",
+        "windows_1": "{asked} of {n} window read",
         "similar": "taken over from analysis {n}: the same templates",
         "dropped": "{n} of {cited} quotes were not in the log and were dropped",
         "dropped_1": "{n} of {cited} quotes was not in the log and was dropped",
@@ -66,6 +68,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "redacted": "가림: {kinds}",
         "replaced": "텍스트가 아닌 바이트 {n}",
         "tokens": "토큰 {n}/{budget}",
+        "windows": "구간 {n}개 중 {asked}개 읽음",
         "similar": "분석 {n}의 답을 이어받음: 같은 템플릿",
         "dropped": "인용 {cited}개 중 {n}개는 로그에 없어 제외",
     },
@@ -177,7 +180,13 @@ def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
         ("redacted", sum(coverage.redactions.values()), {"kinds": kinds}),
         ("replaced", coverage.bytes_replaced, {}),
         ("dropped", coverage.evidence_dropped, {"cited": _number(coverage.evidence_cited)}),
-        ("tokens", coverage.tokens_estimated, {"budget": _number(coverage.token_budget)}),
+        ("windows", coverage.windows, {"asked": _number(coverage.windows_asked)}),
+        # of several prompts, the last one's say nothing
+        (
+            "tokens",
+            0 if coverage.windows_asked else coverage.tokens_estimated,
+            {"budget": _number(coverage.token_budget)},
+        ),
     ]
     lines = _counted(labels, "lines", coverage.lines_total).format(total=_number(coverage.lines_total))
     one_of = {"counted": coverage.templates_sent}

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.domain.logs import Line, Template
+from app.domain.logs import Line, Template, Windows
 from app.pipeline import layout, lines
 from app.pipeline.blocks import Lines
 from app.pipeline.fitting import Fitted, Source, fit
-from app.pipeline.prompting import SMALL, overhead
+from app.pipeline.prompting import SMALL
 from app.pipeline.ranking import first_significant, rank
 from app.pipeline.records import face, spans
 from app.pipeline.redaction import redact
 from app.pipeline.skeletons import skeletons
 from app.pipeline.templates import Mining, Reading, exemplified, mine
+from app.pipeline.windows import divide
 
 _NOTHING = Reading(of_line=(), example=(), letters=b"", faces=(), spans=())
 
@@ -25,6 +26,10 @@ class Draft:
     max_line_chars: int
     max_templates: int
     token_budget: int
+    #: Tokens of the budget that instructions take.
+    overhead: int
+    #: Prompts that may be asked beyond the first one.
+    max_windows: int = 0
 
     #: Physical lines, displayable; redacted from the second step on. Characters lost of the giants among them.
     lines: Lines = field(default_factory=Lines)
@@ -38,6 +43,7 @@ class Draft:
     kept: Sequence[int] = ()
     first_error: int | None = None
     fitted: Fitted | None = None
+    windows: Windows | None = None
 
     def blank(self, index: int) -> bool:
         """Says line `index` (0-based) nothing, whatever a collector has put around it?"""
@@ -89,7 +95,7 @@ def group(draft: Draft) -> None:
 
 
 def choose(draft: Draft) -> None:
-    """What is shown within the budget."""
+    """What is shown within the budget, and in how many further prompts the errors that it does not show."""
     mining = draft.mining
     assert mining is not None
     position = {index: place for place, index in enumerate(draft.kept)}
@@ -102,13 +108,10 @@ def choose(draft: Draft) -> None:
         line=line,
         template_of=lambda number: position.get(mining.template_of(number - 1)),
     )
-    draft.fitted = fit(
-        draft.templates,
-        source,
-        room=max(draft.token_budget - overhead(draft.token_budget), 0),
-        chars=layout.PATTERN_CHARS if draft.token_budget >= SMALL else layout.PATTERN_CHARS_SHORT,
-        first_error=draft.first_error,
-    )
+    room = max(draft.token_budget - draft.overhead, 0)
+    chars = layout.PATTERN_CHARS if draft.token_budget >= SMALL else layout.PATTERN_CHARS_SHORT
+    draft.fitted = fit(draft.templates, source, room=room, chars=chars, first_error=draft.first_error)
+    draft.windows = divide(draft.templates, source, draft.fitted, room=room, chars=chars, most=draft.max_windows)
 
 
 #: The policy. Redaction comes before anything is counted, compared or kept.

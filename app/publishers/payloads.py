@@ -37,6 +37,7 @@ def shown(analysis: Analysis) -> dict[str, Any]:
         "attempts": analysis.attempts,
         "replays": analysis.replays,
         "error": None if analysis.error is None else asdict(analysis.error),
+        "prompt": None if analysis.prompt is None else asdict(analysis.prompt),
         "service_name": analysis.service_name,
         "environment": analysis.environment,
         "analysis_type": analysis.analysis_type,

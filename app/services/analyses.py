@@ -21,6 +21,7 @@ from app.domain.ports import Publisher
 from app.domain.storage_ports import Fingerprint, UnitOfWork
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
+from app.services.choosing import with_prompt
 from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of, sha256_of
 from app.services.routing import RULES, Routing
 
@@ -64,7 +65,8 @@ class Analyses:
     def submit(self, submission: Submission) -> Submitted:
         """Accept. When this returns, the analysis is committed; nothing was said to the broker.
 
-        Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`.
+        Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`,
+        `PromptUnknown`.
         """
         if submission.callback is not None:
             submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
@@ -74,8 +76,10 @@ class Analyses:
         )
         self._check(submission.log)
         route = self._routing.route(submission.source)
-        fingerprint = self._fingerprint(submission)
+        log_hash = log_hash_of(submission)
         with self._unit_of_work() as tx:
+            submission = with_prompt(tx, submission, log_hash=log_hash, needed=route.provider != RULES)
+            fingerprint = self._fingerprint(submission, log_hash)
             accepted = None
             looks = submission.cache is not CacheMode.OFF and self._cache_ttl > 0
             if looks:
@@ -160,12 +164,13 @@ class Analyses:
         if not text or text.isspace():
             raise LogEmpty
 
-    def _fingerprint(self, submission: Submission) -> Fingerprint:
-        log_hash = log_hash_of(submission)
+    def _fingerprint(self, submission: Submission, log_hash: str) -> Fingerprint:
+        # the prompt as it was asked for: that a label moved makes no other request of it
         request = {
             name: value
             for name, value in asdict(submission).items()
-            if name not in {"log", "request_id", "correlation_id", "idempotency_key"}
+            if name not in {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
+            and not (name == "prompt" and value is None)
         }
         question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from app.domain.analyses import Claim
+from app.domain.analyses import Claim, Failure
 from app.domain.diagnoses import Coverage, Diagnosis
 from app.domain.errors import AnswerMalformed, AnswerTruncated, PromptTooLong
 from app.domain.logs import PreparedLog
@@ -30,6 +30,8 @@ class Asked:
     response: str
     coverage: Coverage
     usage: Usage
+    #: Why less was read than could have been: a call of several failed.
+    shortfall: Failure | None = None
 
 
 class Asking:
@@ -68,15 +70,17 @@ class Asking:
             service_name=claim.service_name,
             environment=claim.environment,
             model=claim.model,
-            max_output_tokens=self._max_output_tokens,
+            max_output_tokens=(claim.prompt and claim.prompt.config.max_output_tokens) or self._max_output_tokens,
+            text=claim.prompt_text,
         )
         answer, completion = self._read(provider, prompt, watch)
         grounded = ground(answer, prepared)
         coverage = replace(
             prepared.coverage,
             tokens_estimated=prompt.tokens_estimated,
-            evidence_cited=grounded.cited,
-            evidence_dropped=grounded.dropped,
+            # of the windows of a log and of the answer that makes one of theirs, all count
+            evidence_cited=prepared.coverage.evidence_cited + grounded.cited,
+            evidence_dropped=prepared.coverage.evidence_dropped + grounded.dropped,
         )
         return Asked(
             provider=provider.name,

@@ -20,16 +20,19 @@ from app.domain.errors import (
     StorageUnavailable,
 )
 from app.domain.logs import PreparedLog
-from app.domain.ports import Clock, Provider, StopRequest
+from app.domain.ports import Clock, StopRequest
+from app.domain.readings import Progress
 from app.domain.storage_ports import UnitOfWork
 from app.pipeline.likeness import likeness_of
 from app.pipeline.preparation import PreparationLimits, prepare
+from app.pipeline.windows import WindowLimits
 from app.services.asking import Asked
 from app.services.guarding import Guarding
 from app.services.recalling import Recalling, RecallPolicy
 from app.services.routing import RULES, Routing, infer_queue
 from app.services.settling import GiveBack, RetryPolicy, Settling
 from app.services.watching import CallWatch, Watches
+from app.services.windowing import Course, Windowing
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +62,7 @@ class Execution:
         self._asking = asking
         self._policy = policy
         self._settling = Settling(unit_of_work, retries=policy.retries, clock=clock)
+        self._windowing = Windowing(asking, limits=policy.preparation.windows, clock=clock)
         self._recalling = Recalling(unit_of_work, policy.recall)
         self._watches = Watches(clock)
 
@@ -166,8 +170,10 @@ class Execution:
 
     def _prepare(self, claim: Claim, watch: CallWatch) -> Conclusion | None:
         chain = self._routing.available(claim.source)
-        prepared = self._read(claim, budget=min(self._policy.token_budget, chain[0].token_budget))
-        if chain[0].name == RULES:
+        by_rules = chain[0].name == RULES
+        budget = min(self._policy.token_budget, chain[0].token_budget)
+        prepared = self._read(claim, budget=budget, windows=not by_rules)
+        if by_rules:
             missing = self._routing.missing(claim.source)
             asked = self._asking.ask(chain[0], claim, prepared, watch)
             return _conclusion(claim, asked, prepared, error=Failure.of(missing) if missing else None)
@@ -179,10 +185,11 @@ class Execution:
 
     def _infer(self, claim: Claim, watch: CallWatch) -> Conclusion:
         with self._unit_of_work.single() as tx:
-            prepared = tx.claims.prepared_of(claim)
-        return self._answer(claim, prepared or self._read(claim, budget=self._policy.token_budget), watch)
+            progress = tx.claims.progress_of(claim)
+        progress = progress or Progress(prepared=self._read(claim, budget=self._policy.token_budget))
+        return self._answer(claim, progress, watch)
 
-    def _answer(self, claim: Claim, prepared: PreparedLog, watch: CallWatch) -> Conclusion:
+    def _answer(self, claim: Claim, progress: Progress, watch: CallWatch) -> Conclusion:
         """Ask along the chain. Only the first provider is retried: somebody waits, and the next one may answer now."""
         failure: Failure | None = None
         failed: list[ProviderError] = []
@@ -193,7 +200,8 @@ class Execution:
             try:
                 # the model somebody named is the first provider's; another one would not know it
                 asking = claim if provider is first else replace(claim, model=None)
-                asked = self._ask(provider, asking, prepared, watch)
+                course = self._course(asking, progress, retried=provider is first)
+                asked = self._windowing.ask(provider, asking, progress, watch, course=course)
             except ProviderError as error:
                 telemetry.count_error(error.code, where=provider.name)
                 log.warning("provider_failed", provider=provider.name, code=error.code, detail=error.detail)
@@ -202,7 +210,7 @@ class Execution:
                 failed.append(error)
                 failure = Failure.of(error)
                 continue
-            return _conclusion(claim, asked, prepared, error=failure)
+            return _conclusion(claim, asked, progress.prepared, error=asked.shortfall or failure)
         # the rules come last and raise no ProviderError
         raise AssertionError("no provider answered")
 
@@ -216,18 +224,34 @@ class Execution:
             case _:
                 return self._policy.retries.after(error, claim)
 
-    def _ask(self, provider: Provider, claim: Claim, prepared: PreparedLog, watch: CallWatch) -> Asked:
+    def _course(self, claim: Claim, progress: Progress, *, retried: bool) -> Course:
         def smaller() -> PreparedLog:
-            return self._read(claim, budget=max(_LEAST_BUDGET, prepared.coverage.token_budget // 2))
+            return self._read(claim, budget=max(_LEAST_BUDGET, progress.prepared.coverage.token_budget // 2))
 
-        return self._asking.ask(provider, claim, prepared, watch, smaller=smaller)
+        def again(error: ProviderError) -> GiveBack | None:
+            # what was answered so far is kept: a provider that rests is worth waiting for
+            if isinstance(error, ProviderResting):
+                return self._asking.patience.after([error], claim)
+            return self._back(error, claim) if retried else None
 
-    def _read(self, claim: Claim, *, budget: int) -> PreparedLog:
+        def keep(reached: Progress) -> None:
+            self._settling.keep(claim, reached)
+
+        return Course(smaller=smaller, again=again, keep=keep)
+
+    def _read(self, claim: Claim, *, budget: int, windows: bool = True) -> PreparedLog:
         text = claim.log
         if text is None:
             with self._unit_of_work.single() as tx:
                 text = tx.claims.log_of(claim)
-        return prepare(text, limits=self._policy.preparation, token_budget=budget, bytes_replaced=claim.bytes_replaced)
+        limits = self._policy.preparation if windows else replace(self._policy.preparation, windows=WindowLimits())
+        return prepare(
+            text,
+            limits=limits,
+            token_budget=budget,
+            bytes_replaced=claim.bytes_replaced,
+            text=claim.prompt_text,
+        )
 
     def _interrupted(self, claim: Claim, error: Exception) -> None:
         """The work ended without a conclusion: decide what becomes of the analysis."""

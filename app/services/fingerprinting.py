@@ -6,6 +6,7 @@ import orjson
 
 from app.domain.analyses import Submission
 from app.pipeline import PIPELINE_VERSION
+from app.services.choosing import identity_of
 
 
 def log_hash_of(submission: Submission) -> str:
@@ -26,6 +27,7 @@ def question_key_of(submission: Submission, *, identity: str) -> str:
             submission.analysis_type,
             submission.service_name,
             submission.environment,
+            identity_of(submission.prompt_version),
         )
     )
 

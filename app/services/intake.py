@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -11,6 +11,8 @@ from app.domain.analyses import Failure, Source
 from app.domain.errors import RecordRefused, RequestConflict, Unavailable
 from app.domain.records import DeadRecord, Entered, Entry, Fate, Lane, Record, RecordStage, Request
 from app.domain.storage_ports import Transaction, UnitOfWork
+from app.domain.stored_prompts import BUILT_IN, PromptWish, StoredPrompt
+from app.services.choosing import resolved
 from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of
 from app.services.routing import RULES, Routing
 
@@ -130,9 +132,9 @@ class Intake:
         try:
             if apart:
                 with tx.intake.apart():
-                    entered = tx.intake.add_all(self._entries(requests), self._lane(project_id))
+                    entered = tx.intake.add_all(self._entries(tx, project_id, requests), self._lane(project_id))
             else:
-                entered = tx.intake.add_all(self._entries(requests), self._lane(project_id))
+                entered = tx.intake.add_all(self._entries(tx, project_id, requests), self._lane(project_id))
         except Unavailable:
             raise
         except Exception as error:
@@ -151,9 +153,13 @@ class Intake:
         dead += [_dead(one, Failure.of(RequestConflict())) for one in conflicts]
         return fates, dead, list(entered)
 
-    def _entries(self, requests: Sequence[Request]) -> list[Entry]:
+    def _entries(self, tx: Transaction, project_id: int, requests: Sequence[Request]) -> list[Entry]:
+        """With the prompt they use: no record names one, so one look is enough for all of them."""
         identity = self._routing.identity(self._policy.source)
-        return [_entry(one, identity) for one in requests]
+        asks = self._routing.route(self._policy.source).provider != RULES
+        wish = PromptWish(name=BUILT_IN)
+        stored = tx.prompts.get(project_id, wish.name) if asks and requests else None
+        return [_entry(one, identity, (stored, wish) if asks else None) for one in requests]
 
     def _lane(self, project_id: int) -> Lane:
         route = self._routing.route(self._policy.source)
@@ -182,9 +188,11 @@ def _sorted_out(requests: Sequence[Request]) -> tuple[list[Request], int, list[R
     return list(first.values()), twins, conflicts
 
 
-def _entry(request: Request, identity: str) -> Entry:
+def _entry(request: Request, identity: str, prompt: tuple[StoredPrompt | None, PromptWish] | None) -> Entry:
     asked = request.submission
     log_hash = log_hash_of(asked)
+    if prompt is not None:
+        asked = replace(asked, prompt_version=resolved(*prompt, asked, log_hash=log_hash))
     question_key = question_key_of(asked, identity=identity)
     return Entry(
         submission=asked,

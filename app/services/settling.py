@@ -8,9 +8,10 @@ import structlog
 
 from app import telemetry
 from app.domain.analyses import Claim, Conclusion, Failure, Status
-from app.domain.errors import BifrostError, ProviderError, ProviderThrottled, StorageUnavailable
+from app.domain.errors import BifrostError, LeaseLost, ProviderError, ProviderThrottled, StorageUnavailable
 from app.domain.logs import PreparedLog
 from app.domain.ports import Clock
+from app.domain.readings import Progress
 from app.domain.storage_ports import Swept, UnitOfWork
 
 log = structlog.get_logger(__name__)
@@ -76,6 +77,16 @@ class Settling:
                 return tx.claims.store_prepared(claim, prepared, queue=queue)
 
         self._write(claim, write)
+
+    def keep(self, claim: Claim, progress: Progress) -> None:
+        """What was paid for survives this attempt. Raises `LeaseLost` when the claim is no longer ours."""
+
+        def write() -> bool:
+            with self._unit_of_work.single() as tx:
+                return tx.claims.keep(claim, progress)
+
+        if not self._write(claim, write):
+            raise LeaseLost
 
     def give_back(self, claim: Claim, back: GiveBack) -> None:
         """To wait for another attempt."""

@@ -18,12 +18,13 @@ from app.storage.single_flight import BOARDING, LEADER
 #: What a submission writes, whether it is queued or answered from the cache.
 _ASKED = """project_id, source, requested_model, log_content, log_zstd, log_bytes, log_hash, bytes_replaced,
     service_name, environment, analysis_type, priority, tags, language, metadata, request_id, correlation_id,
-    idempotency_key, request_hash, cache, cache_key, question_key, callback, deadline_at"""
+    idempotency_key, request_hash, cache, cache_key, question_key, callback, deadline_at, prompt_name,
+    prompt_version"""
 _ASKED_VALUES = """:project_id, :source, :requested_model, :log_content, :log_zstd, :log_bytes, :log_hash,
     :bytes_replaced, :service_name, :environment, :analysis_type, :priority, CAST(:tags AS jsonb), :language,
     CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache,
     :cache_key, :question_key, CAST(:callback AS jsonb),
-    now() + make_interval(secs => CAST(:deadline_seconds AS double precision))"""
+    now() + make_interval(secs => CAST(:deadline_seconds AS double precision)), :prompt_name, :prompt_version"""
 _ON_KNOWN_KEY = "ON CONFLICT (project_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
 
 #: The NOTIFY is delivered at COMMIT: the dispatcher looks at once instead of at its next poll.
@@ -73,7 +74,7 @@ _SHOWN = """id, project_id, status, stage, source, provider, coalesce(model, req
     coalesce(cached_from, CASE WHEN finished_at IS NULL THEN leader_id END) AS cached_from,
     diagnosis, response, coverage, usage, attempt, error, service_name, environment, analysis_type,
     priority, language, tags, metadata, request_id, correlation_id, created_at, started_at, finished_at,
-    duration_seconds, replays"""
+    duration_seconds, replays, prompt_name, prompt_version"""
 _GET = text(f"SELECT {_SHOWN} FROM analysis_results WHERE id = :id AND project_id = :project_id")
 _GET_WITH_LOG = text(
     f"SELECT {_SHOWN}, log_content, log_zstd FROM analysis_results WHERE id = :id AND project_id = :project_id"
@@ -209,6 +210,7 @@ def _values(submission: Submission, fingerprint: Fingerprint) -> dict[str, Any]:
         "question_key": fingerprint.question_key,
         "callback": None if submission.callback is None else orjson.dumps(submission.callback).decode(),
         "deadline_seconds": submission.deadline_seconds,
+        **codecs.prompt_columns(submission.prompt_version),
     }
 
 
@@ -244,6 +246,7 @@ def _analysis(row: RowMapping) -> Analysis:
         finished_at=row["finished_at"],
         duration_seconds=row["duration_seconds"],
         replays=row["replays"],
+        prompt=codecs.prompt_ref(row["prompt_name"], row["prompt_version"]),
         **_log(row),
     )
 

@@ -8,10 +8,12 @@ from sqlalchemy import Connection, text
 from app.domain.analyses import ALONE_QUEUE, CacheMode, Claim, Conclusion, Failure, Language, Source, Stage, Status
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
+from app.domain.readings import Progress
 from app.domain.storage_ports import Concluded, Heartbeat, Swept
 from app.storage import codecs
 from app.storage.endings import ANSWER, CONSEQUENCES, MOVED, OWN_CONSEQUENCES, answered
 from app.storage.likenesses import TRACES
+from app.storage.prompts import claimed_prompt
 
 _CLAIM = text("""
     WITH claimed AS (
@@ -26,7 +28,8 @@ _CLAIM = text("""
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
             service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
             extract(epoch FROM deadline_at - now()) AS seconds_left,
-            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, cache, question_key, log_content, log_zstd
+            coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, cache, question_key, log_content, log_zstd,
+            prompt_name, prompt_version
     ), begun AS (
         INSERT INTO analysis_attempts (analysis_id, epoch, attempt, stage, provider, worker)
         SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
@@ -35,11 +38,23 @@ _CLAIM = text("""
         service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at, seconds_left,
         waited, cache, question_key,
         CASE WHEN stage = 'prepare' THEN log_content END AS log_content,
-        CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd
-    FROM claimed
+        CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd,
+        prompt_name, prompt_version, wording.template, wording.config
+    FROM claimed LEFT JOIN LATERAL (
+        -- in the analysis's language, else in the one there is
+        SELECT template, config FROM prompt_templates p
+        WHERE p.project_id = claimed.project_id AND p.name = claimed.prompt_name AND p.version = claimed.prompt_version
+        ORDER BY p.language = claimed.language DESC LIMIT 1
+    ) AS wording ON claimed.prompt_version > 0
 """)
 _LOG = text("SELECT log_content, log_zstd FROM analysis_results WHERE id = :id")
 _PREPARED = text("SELECT body FROM analysis_preparations WHERE analysis_id = :id")
+_KEEP = text("""
+    INSERT INTO analysis_preparations (analysis_id, body)
+    SELECT id, :body FROM analysis_results WHERE id = :id AND epoch = :epoch AND status = 'running' FOR UPDATE
+    ON CONFLICT (analysis_id) DO UPDATE SET body = excluded.body
+    RETURNING analysis_id
+""")
 
 #: The provider was not asked: how long that has been so decides how long it may go on.
 _NOT_ASKED = frozenset({ProviderResting.code, ProviderBusy.code})
@@ -170,6 +185,7 @@ class PostgresClaims:
             waited=float(row.waited),
             cache=CacheMode(row.cache),
             question_key=row.question_key,
+            prompt=claimed_prompt(row),
             log=codecs.decompress(row.log_content, row.log_zstd) if stage is Stage.PREPARE else None,
         )
 
@@ -181,13 +197,18 @@ class PostgresClaims:
     def store_prepared(self, claim: Claim, prepared: PreparedLog, *, queue: str) -> bool:
         """Hand over to the next stage. False: the claim is no longer ours, nothing was written."""
         values = _fence(claim, outcome="prepared", status="queued")
-        values |= {"stage": Stage.INFER, "queue": queue, "body": codecs.pack(prepared)}
+        values |= {"stage": Stage.INFER, "queue": queue, "body": codecs.pack(Progress(prepared=prepared))}
         return self._connection.execute(_HAND_ON, values).first() is not None
 
-    def prepared_of(self, claim: Claim) -> PreparedLog | None:
-        """What the first stage stored."""
+    def progress_of(self, claim: Claim) -> Progress | None:
+        """What the first stage stored, and what earlier attempts have added."""
         body = self._connection.execute(_PREPARED, {"id": claim.analysis_id}).scalar()
         return None if body is None else codecs.unpack(body)
+
+    def keep(self, claim: Claim, progress: Progress) -> bool:
+        """Store what was read so far. False: the claim is no longer ours, nothing was written."""
+        values = {"id": claim.analysis_id, "epoch": claim.epoch, "body": codecs.pack(progress)}
+        return self._connection.execute(_KEEP, values).first() is not None
 
     def extend(self, claims: Sequence[tuple[int, int]], *, lease: float) -> Sequence[Heartbeat]:
         """Extend leases of (id, epoch); those missing from the answer are lost."""

@@ -7,8 +7,8 @@ from pydantic import TypeAdapter
 
 from app.domain.analyses import Failure
 from app.domain.diagnoses import Coverage, Diagnosis
-from app.domain.logs import PreparedLog
-from app.domain.prompts import Usage
+from app.domain.prompts import PromptRef, Usage
+from app.domain.readings import Progress
 
 #: Below this a body stays readable text in its row; above it is compressed by us: zstd-1 stores a 200 KB log
 #: three times as fast as PostgreSQL's own pglz.
@@ -36,7 +36,7 @@ DIAGNOSIS = Column(Diagnosis)
 COVERAGE = Column(Coverage)
 USAGE = Column(Usage)
 FAILURE = Column(Failure)
-_PREPARED = TypeAdapter(PreparedLog)
+_PROGRESS = TypeAdapter(Progress)
 
 
 def compress(text: str) -> tuple[str | None, bytes | None]:
@@ -54,11 +54,21 @@ def decompress(content: str | None, compressed: bytes | memoryview | None) -> st
     return zstandard.decompress(bytes(compressed)).decode()
 
 
-def pack(prepared: PreparedLog) -> bytes:
-    """A prepared log, compressed."""
-    return zstandard.compress(_PREPARED.dump_json(prepared), 1)
+def pack(progress: Progress) -> bytes:
+    """A prepared log and what was read of it, compressed."""
+    return zstandard.compress(_PROGRESS.dump_json(progress), 1)
 
 
-def unpack(body: bytes | memoryview) -> PreparedLog:
+def unpack(body: bytes | memoryview) -> Progress:
     """What `pack` was given."""
-    return _PREPARED.validate_json(zstandard.decompress(bytes(body)))
+    return _PROGRESS.validate_json(zstandard.decompress(bytes(body)))
+
+
+def prompt_columns(ref: PromptRef | None) -> dict[str, object]:
+    """`prompt_name` and `prompt_version`."""
+    return {"prompt_name": ref and ref.name, "prompt_version": None if ref is None else ref.version}
+
+
+def prompt_ref(name: str | None, version: int | None) -> PromptRef | None:
+    """From these columns."""
+    return None if name is None or version is None else PromptRef(name=name, version=version)

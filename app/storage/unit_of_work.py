@@ -16,10 +16,12 @@ from app.storage.direct import direct
 from app.storage.dispatch import PostgresDispatch
 from app.storage.engine import translated
 from app.storage.events import PostgresEvents
+from app.storage.feedback import PostgresFeedbacks
 from app.storage.intake import PostgresIntake
 from app.storage.keys import PostgresKeys
 from app.storage.likenesses import PostgresLikenesses
 from app.storage.outbox import PostgresOutbox
+from app.storage.prompts import PostgresPrompts
 from app.storage.retention import PostgresRetention
 from app.storage.statistics import PostgresStatistics
 
@@ -94,6 +96,16 @@ class PostgresTransaction:
     def bridges(self) -> PostgresBridges:
         """What the bridges say of themselves."""
         return PostgresBridges(self._connection)
+
+    @cached_property
+    def prompts(self) -> PostgresPrompts:
+        """Stored prompts."""
+        return PostgresPrompts(self._connection)
+
+    @cached_property
+    def feedbacks(self) -> PostgresFeedbacks:
+        """What people say of analyses."""
+        return PostgresFeedbacks(self._connection)
 
 
 class PostgresUnitOfWork:

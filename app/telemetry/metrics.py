@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds; the rules answer in milliseconds, a large model on a small machine in minutes.
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+#: Model calls of one attempt.
+_CALLS = (1, 2, 3, 4, 6, 8, 12, 16, 32)
 _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -28,6 +30,7 @@ class _Metrics:
     analyses: "Counter"
     duration: "Histogram"
     cache_lookups: "Counter"
+    calls: "Histogram"
     errors: "Counter"
     rests: "Counter"
     deliveries: "Counter"
@@ -78,6 +81,11 @@ def count_analysis(*, status: str, source: str, provider: str | None, degraded: 
     metrics = _metrics()
     metrics.analyses.labels(status, source, provider or "none", str(degraded).lower()).inc()
     metrics.duration.labels(status, provider or "none").observe(seconds)
+
+
+def count_calls(calls: int, *, provider: str) -> None:
+    """An attempt to answer an analysis asked its model so often."""
+    _metrics().calls.labels(provider).observe(calls)
 
 
 def count_cache_lookup(kind: str, outcome: str) -> None:
@@ -162,6 +170,7 @@ def _metrics() -> _Metrics:
         duration=Histogram(
             "analysis_duration_seconds", "From acceptance to the end.", ("status", "provider"), buckets=_BUCKETS
         ),
+        calls=Histogram("analysis_model_calls", "Model calls of one attempt.", ("provider",), buckets=_CALLS),
         cache_lookups=Counter(
             "cache_lookups_total", "Looks for an earlier answer, by what was found.", ("kind", "outcome")
         ),

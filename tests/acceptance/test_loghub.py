@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.analyses import Status
 from app.domain.logs import Level
+from app.pipeline.prompting import overhead
 from app.pipeline.steps import STEPS, Draft
 from tests.support.stacks import Running, assert_true_to
 
@@ -37,10 +38,11 @@ def test_every_error_of_a_real_log_is_in_its_prompt_within_8000_tokens(path):
         max_line_chars=1000,
         max_templates=2000,
         token_budget=8000,
+        overhead=overhead(8000),
     )
     for step in STEPS:
         step(draft)
-    assert draft.fitted.tokens <= 8000
+    assert draft.overhead + draft.fitted.tokens <= 8000
     shown = {draft.kept[index] for index in draft.fitted.templates_shown}
     lines = {line.number for line in draft.fitted.shown}
     for number in errors(path, draft):

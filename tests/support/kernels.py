@@ -22,6 +22,7 @@ from tests.support.stores import Store
 RETRIES = RetryPolicy(max_attempts=3, max_throttles=4, backoff_base=0.01, backoff_cap=0.05, retry_after_cap=0.2)
 #: Seconds an analysis waits for a provider that must not be asked.
 PATIENCE = 3.0
+_PREPARATION = PreparationLimits(max_line_chars=1000, max_templates=2000)
 
 
 @dataclass(kw_only=True)
@@ -79,6 +80,7 @@ def kernel(
     max_log_bytes: int = 1_000_000,
     cache_ttl: float = 3600,
     guard: Guard | None = None,
+    preparation: PreparationLimits = _PREPARATION,
 ) -> Kernel:
     """With these providers and the rules; `auto` is their order unless told."""
     made = {provider.name: provider for provider in (*providers, Rules())}
@@ -98,7 +100,7 @@ def kernel(
             policy=ExecutionPolicy(
                 lease=60,
                 token_budget=8000,
-                preparation=PreparationLimits(max_line_chars=1000, max_templates=2000),
+                preparation=preparation,
                 retries=RETRIES,
                 recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
             ),

@@ -2,6 +2,7 @@ import pytest
 
 from app.domain.analyses import Conclusion, Failure, Stage, Status
 from app.domain.errors import DeadlineExceeded, ProviderThrottled, ShuttingDown
+from app.domain.readings import Progress
 from tests.support.stores import (
     COMPLETED,
     COVERAGE,
@@ -68,7 +69,7 @@ def test_the_first_stage_hands_on_to_the_second(store):
     second = store.claimed(analysis_id, stage=Stage.INFER)
     assert (second.epoch, second.attempt) == (2, 1)
     with store.unit_of_work() as tx:
-        assert tx.claims.prepared_of(second) == PREPARED
+        assert tx.claims.progress_of(second) == Progress(prepared=PREPARED, readings=())
         assert tx.claims.log_of(second) == "started\nOOMKilled\n"
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from app.domain.analyses import Stage, Status
 from app.domain.errors import MigrationsPending, StorageUnavailable
+from app.domain.readings import Progress
 from app.domain.storage_ports import DueOrder
 from app.storage.direct import direct
 from app.storage.unit_of_work import PostgresUnitOfWork
@@ -44,7 +45,7 @@ def test_the_whole_protocol_runs_on_it(store):
         assert [bell.queue for bell in tx.dispatch.due("infer.ollama", ORDER)] == ["infer.ollama"]
         claim = tx.claims.claim(first, stage=Stage.INFER, owner="w", lease=60)
         assert claim.log is None
-        assert tx.claims.prepared_of(claim) == PREPARED
+        assert tx.claims.progress_of(claim) == Progress(prepared=PREPARED, readings=())
         assert [beat.analysis_id for beat in tx.claims.extend([(first, claim.epoch)], lease=9)] == [first]
         assert tx.claims.conclude(claim, COMPLETED) is not None
         assert tx.claims.conclude(claim, COMPLETED) is None

@@ -127,7 +127,8 @@ def test_null_is_the_same_as_not_given(keyed, parts):
         ("log_content", ["a"]),
         ("webhook_uri", "https://example.com"),
         ("webhook_url", 7),
-        ("prompt", "default"),
+        ("prompt", "No Name"),
+        ("prompts", "default"),
         ("", 1),
     ],
 )

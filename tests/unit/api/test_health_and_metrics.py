@@ -74,11 +74,13 @@ def test_what_is_counted_is_told(client):
     telemetry.count_cache_lookup("exact", "hit")
     telemetry.count_error("provider_timeout", where="infer")
     telemetry.count_rest("ollama")
+    telemetry.count_calls(8, provider="ollama")
     after = samples(client.get("/metrics/prometheus"))
     for name in (
         'cache_lookups_total{kind="exact",outcome="hit"}',
         'errors_total{code="provider_timeout",where="infer"}',
         'provider_rests_total{provider="ollama"}',
+        'analysis_model_calls_count{provider="ollama"}',
     ):
         assert float(after[name]) == float(before.get(name, 0)) + 1
 

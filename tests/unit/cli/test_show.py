@@ -48,6 +48,9 @@ def test_what_has_no_diagnosis_is_not_completed(status):
 
 def test_the_footer_tells_who_answered_and_what_it_cost():
     assert footer(analysis()) == "analysis 42 · ollama mistral · 0.25 s · 1,200 + 80 tokens · $0.0123"
+    ours = footer(analysis(prompt={"name": "triage", "version": 3}))
+    assert ours.startswith("analysis 42 · ollama mistral · triage@3 · 0.25 s")
+    assert footer(analysis(prompt={"name": "default", "version": 0})) == footer(analysis())
     again = analysis(degraded=True, cached=True, provider="rules", model="rules", attempts=3, usage=None)
     assert footer(again) == (
         "analysis 42 · built-in rules (degraded: no model answered) · from the cache · 0.25 s · attempt 3"
