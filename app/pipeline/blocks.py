@@ -45,6 +45,11 @@ class Lines(Sequence[str]):
         """Every block with the index of its first line."""
         return zip(self._first, self._blocks, strict=False)
 
+    @property
+    def numbers(self) -> range:
+        """The numbers of the blocks."""
+        return range(len(self._blocks))
+
     def block(self, number: int) -> bytes:
         """One block by its number."""
         return self._blocks[number]

@@ -1,10 +1,13 @@
 """A log's lines in blocks."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.pipeline.blocks import Lines
+from app.pipeline.preparation import PreparationLimits, prepare
 
 LINE = st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=8)
 BLOCKS = st.lists(st.lists(LINE, min_size=1, max_size=5), max_size=5)
@@ -35,3 +38,15 @@ def test_lines_can_be_replaced_across_blocks(blocks, data):
 def test_there_is_no_line_beyond_the_last():
     with pytest.raises(IndexError):
         Lines([b"a\nb"])[2]
+
+
+def test_a_log_is_prepared_in_less_than_twice_its_size_beside_it():
+    log = "".join(
+        f"2024-05-01 12:00:00 INFO job {i} of user{i % 7}@example.com took {i * 7} ms\n" for i in range(60_000)
+    )
+    prepare(log[:1000], limits=PreparationLimits(), token_budget=4000)
+    tracemalloc.start()
+    prepare(log, limits=PreparationLimits(), token_budget=4000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * len(log)
