@@ -11,6 +11,7 @@ from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
 from app.guards.factories import make_guard
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
+from app.providers import prices
 from app.providers.factories import FACTORIES
 from app.publishers import posting
 from app.publishers.webhooks import KIND as WEBHOOK
@@ -28,6 +29,7 @@ from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.previews import PreviewPolicy, Previews
 from app.services.prompts import PromptPolicy, Prompts
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
@@ -48,6 +50,7 @@ class Container:
     settings: Settings
     clock: Clock
     analyses: Analyses
+    previews: Previews
     dead_letters: DeadLetters
     keys: Keys
     health: HealthCheck
@@ -79,6 +82,7 @@ def build(settings: Settings) -> Container:
     stops = PostgresStopSignal(engine)
     routing = _routing(settings)
     guarded = make_guard(settings, clock)
+    costs = prices.load(settings.ai.prices)
     publishers = _publishers(settings, clock)
     bridges = Bridges(
         unit_of_work,
@@ -104,6 +108,7 @@ def build(settings: Settings) -> Container:
             cache_ttl=settings.cache.ttl_seconds,
             publishers=publishers,
         ),
+        previews=Previews(unit_of_work, routing, policy=_preview_policy(settings), cost=costs.cost, clock=clock),
         dead_letters=DeadLetters(
             unit_of_work,
             routing,
@@ -147,7 +152,7 @@ def build(settings: Settings) -> Container:
             policy=AnnouncePolicy(lease=settings.outbox.lease_seconds),
             clock=clock,
         ),
-        statistics=Statistics(unit_of_work),
+        statistics=Statistics(unit_of_work, priced=lambda provider, model: costs.of(provider, model) is not None),
         retention=Retention(unit_of_work, _retention_policy(settings)),
         intake=Intake(unit_of_work, routing, _intake_policy(settings)),
         # as long as one batch may take to be acknowledged, and once more
@@ -214,11 +219,7 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
     return ExecutionPolicy(
         lease=worker.lease_seconds,
         token_budget=preparation.token_budget,
-        preparation=PreparationLimits(
-            max_line_chars=preparation.max_line_chars,
-            max_templates=preparation.max_templates,
-            windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
-        ),
+        preparation=_preparation_limits(settings),
         retries=RetryPolicy(
             max_attempts=worker.max_attempts,
             max_throttles=worker.max_throttles,
@@ -242,6 +243,26 @@ def _prompt_policy(settings: Settings) -> PromptPolicy:
         max_description_chars=prompts.max_description_chars,
         max_output_tokens=prompts.max_output_tokens,
         token_budget=settings.preparation.token_budget,
+    )
+
+
+def _preview_policy(settings: Settings) -> PreviewPolicy:
+    return PreviewPolicy(
+        slots=settings.web.previews,
+        patience=settings.web.previews_wait,
+        max_log_bytes=settings.limits.max_log_bytes,
+        token_budget=settings.preparation.token_budget,
+        max_output_tokens=settings.preparation.max_output_tokens,
+        preparation=_preparation_limits(settings),
+    )
+
+
+def _preparation_limits(settings: Settings) -> PreparationLimits:
+    preparation = settings.preparation
+    return PreparationLimits(
+        max_line_chars=preparation.max_line_chars,
+        max_templates=preparation.max_templates,
+        windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
     )
 
 

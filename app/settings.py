@@ -140,6 +140,14 @@ class Web(Section):
     workers: int = Field(2, ge=1, description="Web processes.")
     threads: int = Field(32, ge=1, description="Threads in each web process; most of them wait for clients.")
     active: int = Field(4, ge=1, description="Requests that each web process works on at the same time.")
+    previews: int = Field(
+        1,
+        ge=1,
+        description="Logs that each web process reads itself at the same time, for dry runs, filters and statistics.",
+    )
+    previews_wait: float = Field(
+        2.0, ge=0, description="Seconds to wait for one of these places before answering 503 `previews_busy`."
+    )
 
 
 class Client(Section):
@@ -286,6 +294,7 @@ class Limits(Section):
     max_json_depth: int = Field(32, ge=1, description="Deepest nesting of a JSON body.")
     max_deadline_seconds: float = Field(86_400.0, gt=0, description="Longest `deadline_seconds`.")
     max_idempotency_key_chars: int = Field(255, ge=1, le=255, description="Longest `Idempotency-Key`.")
+    max_keyword_chars: int = Field(200, ge=1, description="Longest `keyword` that a log is filtered by.")
     page_default: int = Field(50, ge=1, description="`limit` of a list when none is given.")
     page_max: int = Field(500, ge=1, description="Largest `limit` of a list.")
     max_replays: int = Field(1000, ge=1, description="Most dead letters that one call sends again.")
@@ -340,6 +349,9 @@ class Ai(Section):
     chain: Names = Field((), description="Providers asked for `source: auto`, in order; the rules always come last.")
     model: str | None = Field(None, description="Default model of every provider that does not name its own.")
     api_key: SecretStr | None = Field(None, description="Default key of every provider that does not name its own.")
+    prices: Path | None = Field(
+        None, description="File of your own prices, in the form of `app/providers/prices.yaml`, asked before it."
+    )
 
 
 class Ollama(Section):

@@ -31,6 +31,9 @@ class Strict(Schema):
 class SubmissionSchema(Strict):
     """A log to analyze."""
 
+    #: Query parameters that say how to take the submission, and are no part of it.
+    ABOUT_THE_CALL = frozenset({"dry_run"})
+
     log_content = fields.String(
         required=True,
         attribute="log",
@@ -188,8 +191,13 @@ class UsageSchema(Schema):
 
     prompt_tokens = fields.Integer()
     completion_tokens = fields.Integer()
-    cost_usd = fields.Function(lambda usage: usage.cost_micro_usd / 1e6, metadata={"type": "number"})
-    estimated = fields.Boolean(metadata=_about("The provider did not tell; we estimated."))
+    cost_usd = fields.Function(
+        lambda usage: usage.cost_usd,
+        metadata=_about(
+            "By list prices, or the operator's own; null when the model has none.", type=["number", "null"]
+        ),
+    )
+    estimated = fields.Boolean(metadata=_about("The provider did not tell its tokens; we estimated them."))
 
 
 class FailureSchema(Schema):

@@ -31,6 +31,7 @@ class Order:
     timeout: float
     idempotency_key: str | None
     step_summary: Path | None
+    dry_run: bool = False
 
 
 def choice(values: Iterable[str]) -> click.Choice[str]:
@@ -68,7 +69,8 @@ RESULT_OPTIONS = (
         "--format",
         "format_",
         type=click.Choice(FORMATS),
-        help="How to print the result [default: plain]. `json` is the API's object on one line.",
+        help="How to print the result [default: plain]. `json` is the API's object on one line; `sarif` is one "
+        "document for all of them, for code scanning.",
     ),
     click.option(
         "--fail-on", type=choice(Severity), help="Wait, and exit with 4 when an issue is this severe, or worse."
@@ -90,6 +92,7 @@ RESULT_OPTIONS = (
     ),
 )
 _SUBMIT_OPTIONS = (
+    click.option("--dry-run", is_flag=True, help="Tell who would be asked, what would be read and what it would cost."),
     click.option("--follow", is_flag=True, help="Wait, and tell each change of state on standard error."),
     *RESULT_OPTIONS,
     click.option("--service", metavar="NAME", help="The service that wrote the log."),
@@ -158,4 +161,5 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
         timeout=given["timeout"],
         idempotency_key=given["idempotency_key"],
         step_summary=given["step_summary"],
+        dry_run=given["dry_run"],
     )

@@ -10,6 +10,7 @@ from app.client.answers import RemoteAnalysis, read_analysis
 from app.client.bodies import load
 from app.client.dead_letters import RemoteDeadLetters
 from app.client.errors import UnexpectedAnswer, WaitTimeout
+from app.client.logs import RemoteLogs, RemotePlan
 from app.client.prompts import RemotePrompts
 from app.client.transport import Answer, Call, Transport
 from app.clock import SystemClock
@@ -115,6 +116,15 @@ class Client:
     def retry(self, analysis_id: int) -> RemoteAnalysis:
         """Send a failed or cancelled one again."""
         return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/retry")).body)
+
+    @property
+    def logs(self) -> RemoteLogs:
+        """Logs themselves: some of their records, and how they are made up."""
+        return RemoteLogs(self._transport)
+
+    def plan(self, log: str | bytes, options: SubmitOptions | None = None) -> RemotePlan:
+        """What `submit` would do with this log. Nothing is stored, nobody is asked."""
+        return self.logs.plan(log, _given(options or SubmitOptions()))
 
     @property
     def dead_letters(self) -> RemoteDeadLetters:

@@ -21,6 +21,7 @@ _RUNNER_ACTS = re.compile(
 #: Spans that stay readable, and harmless, as code: code, placeholders, addresses (no link), mentions (no ping).
 _CODE = re.compile(r"`[^`\n]+`|<[^<>`\s]+>|(?:\b\w+://|\bwww\.)[^\s`<>()\[\]]+|(?<![\w`])@[A-Za-z0-9][\w/-]*")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_SARIF_LINK = re.compile(r"\]\s?\(")
 _LIST_ITEM = re.compile(r"(\s{0,3}(?:[-*+]|\d{1,3}[.)])\s+)(.*)")
 _BLOCK_START = re.compile(r"^\s{0,3}([#>=+-])")
 
@@ -80,6 +81,12 @@ def command_data(text: str) -> str:
 def command_property(text: str) -> str:
     """A property of a GitHub workflow command."""
     return command_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def sarif_text(text: str) -> str:
+    """A message of SARIF: no placeholder (its braces are doubled, section 3.11.5), no embedded link (3.11.6)."""
+    plain = inert(printable(text)).replace("{", "{{").replace("}", "}}")
+    return _SARIF_LINK.sub("] (", plain)
 
 
 def _escape(text: str) -> str:

@@ -124,6 +124,7 @@ def _spliced(block: bytes, places: _Places, clean: Iterator[bytes]) -> bytes:
 def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: tuple[str, _Ledger]) -> str:
     """One rule at the places where it may match, in text that holds UTF-8 bytes, each as one character."""
     text, ledger = where
+    groups = [name for name in _GROUPS if name in pattern.groupindex]
     parts: list[str] = []
     done = 0
     for start in starts:
@@ -132,7 +133,7 @@ def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: t
         match = pattern.match(text, start, _line_end(text, start))
         if not match:
             continue
-        group = next((name for name in _GROUPS if name in pattern.groupindex and match[name] is not None), 0)
+        group = next((name for name in groups if match[name] is not None), 0)
         value = match[group].encode("latin-1").decode("utf-8", "replace")
         judge = rule.judges.get(str(group), rule.accept)
         if judge is None or judge(value):

@@ -74,7 +74,7 @@ class Analyses:
         submission = replace(
             submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
         )
-        self._check(submission.log)
+        check_log(submission.log, max_bytes=self._max_log_bytes)
         route = self._routing.route(submission.source)
         log_hash = log_hash_of(submission)
         with self._unit_of_work() as tx:
@@ -157,13 +157,6 @@ class Analyses:
         log.info("analysis_replayed", analysis_id=analysis_id, replays=after.replays)
         return after
 
-    def _check(self, text: str) -> None:
-        size = len(text.encode())
-        if size > self._max_log_bytes:
-            raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {self._max_log_bytes:,}.")
-        if not text or text.isspace():
-            raise LogEmpty
-
     def _fingerprint(self, submission: Submission, log_hash: str) -> Fingerprint:
         # the prompt as it was asked for: that a label moved makes no other request of it
         request = {
@@ -194,6 +187,15 @@ class Analyses:
             priority=analysis.priority.name,
             cached=analysis.cached,
         )
+
+
+def check_log(text: str, *, max_bytes: int) -> None:
+    """Raises `LogTooLarge` or `LogEmpty` for what nobody would read."""
+    size = len(text.encode())
+    if size > max_bytes:
+        raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {max_bytes:,}.")
+    if not text or text.isspace():
+        raise LogEmpty
 
 
 def _count(analysis: Analysis) -> None:

@@ -179,12 +179,12 @@ def test_a_private_key_may_go_on_in_the_next_block():
     assert found.counts == {"PRIVATE_KEY": 1, "SECRET": 1}
 
 
-def test_values_keep_their_placeholders_through_megabytes_of_suspicious_lines():
-    lines = split("".join(f"mail to user{i % 3}@example.com for job {i}\n" for i in range(60_000)))
+def test_values_keep_their_placeholders_through_many_suspicious_lines():
+    lines = split("".join(f"mail to user{i % 3}@example.com for job {i}\n" for i in range(20_000)))
     found = redact(lines)
-    assert found.counts == {"EMAIL": 60_000}
+    assert found.counts == {"EMAIL": 20_000}
     assert len(found.placeholders) == 3
-    assert [lines[index] for index in (0, 59_998)] == ["mail to <EMAIL_1> for job 0", "mail to <EMAIL_2> for job 59998"]
+    assert [lines[index] for index in (0, 19_999)] == ["mail to <EMAIL_1> for job 0", "mail to <EMAIL_2> for job 19999"]
 
 
 def test_a_secret_behind_a_megabyte_of_lines_is_found():
