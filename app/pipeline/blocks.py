@@ -41,6 +41,10 @@ class Lines(Sequence[str]):
         start = ends[place - 1] + place if place else 0
         return self._blocks[number][start : ends[place] + place].decode()
 
+    def __iter__(self) -> Iterator[str]:
+        for block in self._blocks:
+            yield from block.decode().split("\n")
+
     def blocks(self) -> Iterator[tuple[int, bytes]]:
         """Every block with the index of its first line."""
         return zip(self._first, self._blocks, strict=False)
