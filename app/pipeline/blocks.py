@@ -41,9 +41,18 @@ class Lines(Sequence[str]):
         start = ends[place - 1] + place if place else 0
         return self._blocks[number][start : ends[place] + place].decode()
 
+    def __iter__(self) -> Iterator[str]:
+        for block in self._blocks:
+            yield from block.decode().split("\n")
+
     def blocks(self) -> Iterator[tuple[int, bytes]]:
         """Every block with the index of its first line."""
         return zip(self._first, self._blocks, strict=False)
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the blocks."""
+        return range(len(self._blocks))
 
     def block(self, number: int) -> bytes:
         """One block by its number."""
@@ -66,8 +75,8 @@ class Lines(Sequence[str]):
             changes[number][index - self._first[number]] = line.encode()
         for number, lines in changes.items():
             whole = self._blocks[number].split(b"\n")
-            for place, line in lines.items():
-                whole[place] = line
+            for place, data in lines.items():
+                whole[place] = data
             self.rewrite(number, b"\n".join(whole))
         return set(changes)
 

@@ -41,7 +41,7 @@ _OTHERS = (
     # names that end in digits
     (
         rb"(?i:\b(?:log4j|utf-?8|utf-?16|x86_64|amd64|arm64|ipv[46]|oauth2|sha(?:1|256|512)|md5"
-        rb"|tlsv?1\.[0-3]|base64|http2|s3|ec2|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)"
+        rb"|tlsv?1\.[0-3]|base64|http2|s3|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)"
     ),
     # error codes of products: ORA-00600, TS2304, E0382, SQLSTATE 23505
     rb"\b(?:ORA-\d{5}|TS\d{4}|CS\d{4}|E\d{4}\]|MY-\d{6}|SQLSTATE[\[ :(=]+[0-9A-Z]{5})\b",
@@ -67,12 +67,14 @@ def _status(mark: bytes, before: Iterable[bytes]) -> re.Pattern[bytes]:
 
 
 _STATUSES = (_status(b" /", (b" /",)), _status(b"://", (b" http://", b" https://")))
-#: All of it in one pass, for whole logs: what tells lines apart. The group is the status behind a request.
+#: All of it in one pass, for whole logs: what tells lines apart is the last number of a match.
 _DIFFERENCES = _any(
     *(pattern % _NOT_200 for pattern in _OF_STATUS),
     *_OTHERS,
-    rb"\b(?:%s) (?:https?:/)?/\S* %s(%s)(?:[^\w.:%%/-]|(?m:$))" % (b"|".join(_METHODS), _LINKS, _NOT_200),
+    rb"\b(?:%s) (?:https?:/)?/\S* %s%s(?:[^\w.:%%/-]|(?m:$))" % (b"|".join(_METHODS), _LINKS, _NOT_200),
 )
+
+_LAST = re.compile(rb"\d[\dA-Z.]*(?=\D*$)")
 
 #: Digits that stay, hidden where no mask and no collapsing sees them: control characters cannot stand in a line.
 _HIDDEN = bytes(range(0x10, 0x1A))
@@ -94,7 +96,14 @@ def show(text: str) -> str:
 
 def hide_differences(data: bytes) -> bytes:
     """The same for a block of lines, at memory speed: the digits that may tell two lines of it apart are hidden."""
-    return _hidden(data, (match.span(match.lastindex or 0) for match in _DIFFERENCES.finditer(data)))
+    return _hidden(data, _different(data))
+
+
+def _different(data: bytes) -> Iterator[tuple[int, int]]:
+    for match in _DIFFERENCES.finditer(data):
+        last = _LAST.search(data, *match.span())
+        if last:
+            yield last.span()
 
 
 def _meaningful(data: bytes) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ from app.pipeline import lines
 from app.pipeline.kinds.rule import Place
 from app.pipeline.masking import needed
 from app.pipeline.prompting import overhead
-from app.pipeline.steps import STEPS, Draft
+from app.pipeline.steps import GROUPING, STEPS, Draft
 from app.pipeline.windows import WindowLimits
 
 
@@ -72,6 +72,16 @@ def _texts(draft: Draft) -> Iterator[str]:
             yield line.text
     for template in draft.templates:
         yield template.pattern
+
+
+def groups(log: str) -> list[int | None]:
+    """Only the grouping of a log, without redaction and budget: the template of each line, None of a blank one."""
+    draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0, overhead=0)
+    for step in GROUPING:
+        step(draft)
+    mining = draft.mining
+    assert mining is not None
+    return [None if draft.blank(index) else mining.template_of(index) for index in range(len(draft.lines))]
 
 
 def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:

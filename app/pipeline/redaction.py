@@ -15,8 +15,8 @@ from app.pipeline.secrets import RULES
 _PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
 _KEY_LINES = 400
-#: Blocks whose suspicious lines go through the rules together.
-_BLOCKS = 32
+#: Bytes of suspicious lines that go through the rules together, about: each rule is tried once for all of them.
+_TOGETHER = 1 << 18
 _KEY_MARK = b"PRIVATE KEY"
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose", "coded")
@@ -59,19 +59,31 @@ class _Ledger:
 
 def redact(lines: Lines) -> Redacted:
     """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
-    ledger = _Ledger()
-    suspects = {number: found for number, (_, block) in enumerate(lines.blocks()) if (found := _suspects(block))}
-    if suspects:
-        # placeholders that already stand in the log keep their numbers to themselves
-        for _, block in lines.blocks():
-            for kind, number in _PLACEHOLDER.findall(block) if b"<" in block else ():
-                ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
-        for changed in _redact_keys(lines, suspects, ledger):
-            suspects[changed] = _suspects(lines.block(changed))
-        numbers = list(suspects)
-        for begin in range(0, len(numbers), _BLOCKS):
-            _redact_blocks(lines, {number: suspects[number] for number in numbers[begin : begin + _BLOCKS]}, ledger)
+    ledger: _Ledger | None = None
+    suspects: dict[int, _Places] = {}
+    size = 0
+    for number in lines.numbers:
+        found = _suspects(lines.block(number))
+        if found:
+            ledger = ledger or _ledger(lines)
+            suspects[number] = found
+            size += sum(end - start for start, end in found)
+            if size > _TOGETHER:
+                _redact_blocks(lines, suspects, ledger)
+                suspects, size = {}, 0
+    if ledger is None:
+        return Redacted(counts={}, placeholders={})
+    _redact_blocks(lines, suspects, ledger)
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
+
+
+def _ledger(lines: Lines) -> _Ledger:
+    """A new one. Placeholders that already stand in the log keep their numbers to themselves."""
+    ledger = _Ledger()
+    for _, block in lines.blocks():
+        for kind, number in _PLACEHOLDER.findall(block) if b"<" in block else ():
+            ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
+    return ledger
 
 
 def _suspects(block: bytes) -> _Places:
@@ -85,8 +97,10 @@ def _suspects(block: bytes) -> _Places:
     return found
 
 
-def _redact_blocks(lines: Lines, suspects: Mapping[int, _Places], ledger: _Ledger) -> None:
+def _redact_blocks(lines: Lines, suspects: dict[int, _Places], ledger: _Ledger) -> None:
     """Every rule, one after the other, on the lines that one of them may match."""
+    for changed in _redact_keys(lines, suspects, ledger) & suspects.keys():
+        suspects[changed] = _suspects(lines.block(changed))
     text = b"\n".join(lines.block(number)[start:end] for number, found in suspects.items() for start, end in found)
     for rule, finder, pattern in _COMPILED:
         starts = [hit.start() for hit in finder.finditer(text)]
@@ -110,6 +124,7 @@ def _spliced(block: bytes, places: _Places, clean: Iterator[bytes]) -> bytes:
 def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: tuple[str, _Ledger]) -> str:
     """One rule at the places where it may match, in text that holds UTF-8 bytes, each as one character."""
     text, ledger = where
+    groups = [name for name in _GROUPS if name in pattern.groupindex]
     parts: list[str] = []
     done = 0
     for start in starts:
@@ -118,7 +133,7 @@ def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: t
         match = pattern.match(text, start, _line_end(text, start))
         if not match:
             continue
-        group = next((name for name in _GROUPS if name in pattern.groupindex and match[name] is not None), 0)
+        group = next((name for name in groups if match[name] is not None), 0)
         value = match[group].encode("latin-1").decode("utf-8", "replace")
         judge = rule.judges.get(str(group), rule.accept)
         if judge is None or judge(value):

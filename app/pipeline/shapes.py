@@ -21,7 +21,7 @@ _TALKING = frozenset(
     ("error", "err", "exception", "reason", "cause", "logger", "component", "module", "method", "path", "route", "name")
 )
 
-#: Each alternative begins with a class of characters and looks back from there, so that `re` drops most of them at once.
+#: Each alternative begins with a class of characters and looks back from there: `re` drops most of them at once.
 _MASKS = re.compile(
     r"""[0-9a-fA-F](?<!\w.)[0-9a-fA-F]{7}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
       | \d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?

@@ -6,7 +6,6 @@ of lines at a time (`translate`, `split`, a dictionary); no Python code runs per
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -15,11 +14,13 @@ from app.pipeline.constants import hide_differences
 
 _DIGITS = b"0123456789"
 #: What digits leave of an id in hexadecimal: letters up to f, in groups with dashes between them.
-_RESIDUE = re.compile(rb"[a-f-](?<![A-Za-z].)[a-f-]*+(?![A-Za-z])|[A-F-](?<![A-Za-z].)[A-F-]*+(?![A-Za-z])", re.DOTALL)
+_RESIDUE = re.compile(
+    rb"(?s:[a-f-](?<![A-Za-z].)[a-f-]*+(?![A-Za-z])|[A-F-](?<![A-Za-z].)[A-F-]*+(?![A-Za-z]))",
+)
 #: Words and names of such letters.
 _WORDS = frozenset(
-    b"ac ad be cd db dc de ed fd abc ace add bad bed cab dad dec def fed fee bead beef cafe dead deaf deed face fade feed"
-    b" added ceded faced faded decade facade".split()
+    b"ac ad be cd db dc de ed fd abc ace add bad bed cab dad dec def fed fee bead beef cafe dead deaf deed face fade"
+    b" feed added ceded faced faded decade facade".split()
 )
 #: From this many skeletons on ids may be why: they are, when half of the skeletons would go with them.
 _SEVERAL = 64
@@ -72,7 +73,9 @@ def _bones(block: bytes, known: "_Known") -> list[bytes]:
 
 
 def _without_residue(bone: bytes) -> bytes:
-    return _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+    rest = _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+    # nothing but an id is not nothing either
+    return rest if rest.strip() or not bone.strip() else b"0"
 
 
 def _of_an_id(residue: bytes) -> bool:

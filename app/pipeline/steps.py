@@ -19,7 +19,7 @@ from app.pipeline.skeletons import skeletons
 from app.pipeline.templates import Mining, Reading, exemplified, mine
 from app.pipeline.windows import divide
 
-_NOTHING = Reading(of_line=(), letters=b"", faces=(), spans=())
+_NOTHING = Reading(of_line=(), example=(), letters=b"", faces=(), spans=())
 
 
 @dataclass(kw_only=True, slots=True)
@@ -86,7 +86,7 @@ def read(draft: Draft) -> None:
     faces = [face(draft.lines[index]) for index in bones.example]
     letters = bytes(map([one.letter for one in faces].__getitem__, bones.of_line))
     found = spans(letters, faces, bones.of_line)
-    draft.reading = Reading(of_line=bones.of_line, letters=letters, faces=faces, spans=found)
+    draft.reading = Reading(of_line=bones.of_line, example=bones.example, letters=letters, faces=faces, spans=found)
 
 
 def group(draft: Draft) -> None:
@@ -126,3 +126,5 @@ def choose(draft: Draft) -> None:
 
 #: The policy. Redaction comes before anything is counted, compared or kept.
 STEPS: tuple[Callable[[Draft], None], ...] = (split, hide, read, group, choose)
+#: Those of them that only tell which lines are alike.
+GROUPING: tuple[Callable[[Draft], None], ...] = (split, read, group)

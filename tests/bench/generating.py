@@ -36,7 +36,7 @@ def _request(chance: random.Random, head: str) -> str:
     asked = (
         f"{chance.choice(('GET', 'POST'))} {chance.choice(('/orders', '/users', '/carts'))}/{chance.randrange(9000)}"
     )
-    status = chance.choices((200, 201, 304, 404), (90, 6, 3, 1))[0]
+    status = chance.choices((200, 201, 304, 404), (94, 3, 2, 1))[0]
     return (
         f"{head.format('INFO ')}{chance.choice(_LOGGERS)} : {asked} {status} {chance.randrange(900)}ms"
         f" request={chance.getrandbits(64):016x} client={_address(chance)} bytes={chance.randrange(90000)}\n"
@@ -50,7 +50,8 @@ def _slow(chance: random.Random, head: str) -> str:
 
 
 def _refused(chance: random.Random, head: str) -> str:
-    return f"{head.format('ERROR')}db.Pool : connection to {_address(chance)}:5432 refused, attempt {chance.randrange(9)}\n"
+    said = f"connection to {_address(chance)}:5432 refused, attempt {chance.randrange(9)}"
+    return f"{head.format('ERROR')}db.Pool : {said}\n"
 
 
 def _login(chance: random.Random, head: str) -> str:
@@ -75,7 +76,7 @@ def _address(chance: random.Random) -> str:
 _KINDS: tuple[tuple[float, Callable[[random.Random, str], str]], ...] = (
     (0.93, _request),
     (0.97, _slow),
-    (0.985, _refused),
+    (0.99, _refused),
     (0.995, _login),
     (1.0, _exception),
 )
