@@ -74,7 +74,9 @@ _DIFFERENCES = _any(
     rb"\b(?:%s) (?:https?:/)?/\S* %s%s(?:[^\w.:%%/-]|(?m:$))" % (b"|".join(_METHODS), _LINKS, _NOT_200),
 )
 
-_LAST = re.compile(rb"\d[\dA-Z.]*(?=\D*$)")
+#: What follows a number, and what one is made of.
+_NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+_OF_NUMBERS = b"0123456789.ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 #: Digits that stay, hidden where no mask and no collapsing sees them: control characters cannot stand in a line.
 _HIDDEN = bytes(range(0x10, 0x1A))
@@ -101,9 +103,10 @@ def hide_differences(data: bytes) -> bytes:
 
 def _different(data: bytes) -> Iterator[tuple[int, int]]:
     for match in _DIFFERENCES.finditer(data):
-        last = _LAST.search(data, *match.span())
-        if last:
-            yield last.span()
+        start, end = match.span()
+        told = data[start:end].rstrip(_NO_DIGITS)
+        if told:
+            yield start + len(told.rstrip(_OF_NUMBERS)), start + len(told)
 
 
 def _meaningful(data: bytes) -> Iterator[tuple[int, int]]:

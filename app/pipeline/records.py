@@ -167,7 +167,8 @@ def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds:
     if plain and level == Level.UNKNOWN and (b"t" in word or word[0] in b"xrnu"):
         level = Level.ERROR
     if telling < 0 and plain and level > head:
-        telling = next(i for i in range(stop - start) if faces[of_line[start + i]].level == level)
+        # none of them, when only the form of the record says so
+        telling = next((i for i in range(stop - start) if faces[of_line[start + i]].level == level), -1)
     return Span(start=start, stop=stop, telling=start + telling if telling > 0 else -1, level=level)
 
 
