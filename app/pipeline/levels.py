@@ -154,36 +154,68 @@ _PASSED = _any(r"^\s*(?:✓|✔|√) |^\s*(?:PASS|ok)(?::|\s)|^\s*--- (?:PASS|SK
 #: A failure that is not the last word.
 _TRIED_AGAIN = _any(r"(?i)\b(?:will (?:re-?try|try again)|re-?trying|try(?:ing)? again|retry (?:#|no\.? ?)?\d+)\b")
 
-#: Any of the patterns that decide below: most lines that are new say none of it, and one look tells.
-_TELLING = _any(*(one.pattern for one in (_ACCESS, _STATUS, _ECHOED, STRONG, _PASSED, _LOGIN, _ERRORS, _WARNINGS)))
+#: Where the line may name its level: no line without any of it does.
+_NAMED = _any(rf"(?:^|\W)(?:{_UPPER})", rf"(?i:\b(?:{_LOWER}|eror|note|system))")
+
+#: What a line may say, all of it looked for in one pass.
+_SAYS = (
+    *(_NAMED, _ACCESS, _STATUS, _ECHOED, STRONG, _CRITICAL),
+    *(_PASSED, _BENIGN, _LOGIN, _ERRORS, _TRIED_AGAIN, _WARNINGS),
+)
+#: Those that decide: most lines that are new say none of it.
+_TELLING = frozenset((_ACCESS, _STATUS, _ECHOED, STRONG, _PASSED, _LOGIN, _ERRORS, _WARNINGS))
+
+
+def _together() -> "re2.Set":
+    """`_SAYS` as one automaton. It takes no offsets and finds no groups, but tells which ones match."""
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    found = re2.Set.SearchSet(options)
+    for one in _SAYS:
+        found.Add(one.pattern)
+    found.Compile()
+    return found
+
+
+_TOGETHER = _together()
+
+
+def _said(data: bytes) -> frozenset[re2._Regexp]:
+    """Which of `_SAYS` match."""
+    return frozenset(map(_SAYS.__getitem__, _TOGETHER.Match(data) or ()))
 
 
 def level_of(line: Unwrapped) -> Level:
     """The level of one line. An explicit level below WARNING gives way only to `STRONG` evidence and HTTP 5xx."""
     if line.fields is not None:
         claimed, text = _from_fields(line.fields)
+        data = text.encode()
+        said = _said(data)
     else:
-        text = line.message
-        claimed = _claimed(line)
-    # bytes: `re2` would count the characters before each match in a string
-    data = text.encode()
-    if not _TELLING.search(data):
+        data = line.message.encode()
+        said = _said(data)
+        claimed = _claimed(line, named=_NAMED in said)
+    if not said & _TELLING:
         return Level.UNKNOWN if claimed is None else claimed
-    http, access = _from_status(data)
+    http, access = _from_status(data) if _ACCESS in said or _STATUS in said else (None, False)
     # an application that logs its own answer at INFO means it; only a failure or an access log overrules it
     if http is not None and (claimed is None or (http > claimed and (access or http >= Level.ERROR))):
         return http
     if claimed is not None and claimed >= Level.WARNING:
         return claimed
-    if claimed is None and _ECHOED.search(data):
+    if claimed is None and _ECHOED in said:
         return Level.UNKNOWN
-    if STRONG.search(data[:_BYTES]):
-        return Level.CRITICAL if _CRITICAL.search(data) else Level.ERROR
-    return claimed if claimed is not None else _from_words(data[:_BYTES])
+    critical = _CRITICAL in said
+    if len(data) > _BYTES:
+        data = data[:_BYTES]
+        said = _said(data)
+    if STRONG in said:
+        return Level.CRITICAL if critical else Level.ERROR
+    return claimed if claimed is not None else _from_words(data, said)
 
 
-def _claimed(line: Unwrapped) -> Level | None:
-    """The level that the line itself names."""
+def _claimed(line: Unwrapped, *, named: bool) -> Level | None:
+    """The level that the line itself names: by a letter or a mark, or by a word, if it has one at all (`named`)."""
     klog = KLOG.match(line.payload)
     if klog:
         return WORDS[_LETTERS[klog["letter"].lower()]]
@@ -193,6 +225,8 @@ def _claimed(line: Unwrapped) -> Level | None:
     logcat = _LOGCAT.match(line.message)
     if logcat:
         return WORDS[_LETTERS.get(logcat[1].lower(), "debug")]
+    if not named:
+        return None
     small = _SMALL.search(line.message[:200]) or _small_after_program(line.message)
     capitals = _CAPITALS.search(line.message, 0, _CAPITALS_WITHIN)
     if small and (not capitals or small.start() < capitals.start()):
@@ -261,19 +295,19 @@ def claims_error(line: Unwrapped) -> bool:
     if line.fields is not None:
         claimed, text = _from_fields(line.fields)
     else:
-        claimed, text = _claimed(line), line.message
+        claimed, text = _claimed(line, named=True), line.message
     return (claimed is not None and claimed >= Level.ERROR) or bool(STRONG.search(text.encode()[:_BYTES]))
 
 
-def _from_words(text: bytes) -> Level:
-    if _PASSED.search(text):
+def _from_words(text: bytes, said: frozenset[re2._Regexp]) -> Level:
+    if _PASSED in said:
         return Level.INFO
-    if _BENIGN.search(text):
-        text = _BENIGN.sub(b" ", text)
-    if _LOGIN.search(text):
+    if _BENIGN in said:
+        said = _said(_BENIGN.sub(b" ", text))
+    if _LOGIN in said:
         return Level.WARNING
-    if _ERRORS.search(text):
-        if _CRITICAL.search(text):
+    if _ERRORS in said:
+        if _CRITICAL in said:
             return Level.CRITICAL
-        return Level.WARNING if _TRIED_AGAIN.search(text) else Level.ERROR
-    return Level.WARNING if _WARNINGS.search(text) else Level.UNKNOWN
+        return Level.WARNING if _TRIED_AGAIN in said else Level.ERROR
+    return Level.WARNING if _WARNINGS in said else Level.UNKNOWN

@@ -145,6 +145,8 @@ _LETTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("n", _NODE_PLACE),
     ("v", _NODE_BANNER),
 )
+#: All of them in one look: the number of the group that matched is their place in the table.
+_ANY_LETTER = re.compile("|".join(f"({pattern.pattern})" for _, pattern in _LETTERS))
 
 
 def _letter(line: Unwrapped, level: Level) -> str:
@@ -153,7 +155,10 @@ def _letter(line: Unwrapped, level: Level) -> str:
         return "O" if loud else "o"
     if line.headed:
         return "H" if loud else "h"
-    return next((letter for letter, pattern in _LETTERS if pattern.match(line.payload)), "P" if loud else "p")
+    found = _ANY_LETTER.match(line.payload)
+    if found and found.lastindex:
+        return _LETTERS[found.lastindex - 1][0]
+    return "P" if loud else "p"
 
 
 def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds: tuple[int, int]) -> Span:

@@ -92,12 +92,12 @@ def _redact_blocks(lines: Lines, places: dict[int, Places], into: tuple[Suspects
         if changed in places:
             places[changed] = suspects.lines_with(_TRIGGERS, changed)
     text = b"\n".join(lines.block(number)[start:end] for number, found in places.items() for start, end in found)
-    worth_trying = frozenset(_BY_WORDS.Match(text, True))
+    worth_trying = frozenset(_BY_WORDS.Match(text, True) or ())
     for number, (rule, finder, pattern) in enumerate(_COMPILED):
         starts = [hit.start() for hit in finder.finditer(text)] if number in worth_trying else ()
         if starts:
             text = _apply(rule, pattern, starts, (text.decode("latin-1"), ledger)).encode("latin-1")
-            worth_trying = frozenset(_BY_WORDS.Match(text, True))
+            worth_trying = frozenset(_BY_WORDS.Match(text, True) or ())
     clean = iter(text.decode("utf-8", "replace").encode().split(b"\n"))
     for number, found in places.items():
         lines.rewrite(number, _spliced(lines.block(number), found, clean))
@@ -178,9 +178,7 @@ def _key_stop(lines: Lines, begin: int) -> int:
 
 
 _TRIGGERS = compiled(*(rule.trigger for rule in RULES))
-_COMPILED = tuple(
-    (rule, compiled(rule.finder or rule.trigger), re.compile(rule.pattern, re.ASCII)) for rule in RULES
-)
+_COMPILED = tuple((rule, compiled(rule.finder or rule.trigger), re.compile(rule.pattern, re.ASCII)) for rule in RULES)
 
 
 def _by_words() -> "re2.Filter[bytes]":

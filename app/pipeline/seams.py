@@ -37,8 +37,9 @@ class _Piece:
     glue: str = ""
 
 
-def hide(lines: Lines, suspects: Suspects) -> Mapping[str, int]:
+def hide(lines: Lines, suspects: Suspects | None = None) -> Mapping[str, int]:
     """Replace in place the parts of secrets that stand on several lines; how many secrets of each kind."""
+    suspects = suspects or Suspects(lines)
     counts: dict[str, int] = {}
     taken: dict[str, int] | None = None
     fresh: dict[int, str] = {}

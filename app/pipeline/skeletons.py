@@ -61,7 +61,7 @@ def skeletons(lines: Lines) -> Skeletons:
 
 
 def _bones(block: bytes, known: "_Known") -> list[bytes]:
-    bones = known.without_ids(hide_differences(block)).translate(None, _DIGITS).split(b"\n")
+    bones = known.without_ids(hide_differences(block).translate(None, _DIGITS)).split(b"\n")
     bare = {bone for bone in set(bones) if not bone.strip()}
     if bare:
         # nothing but digits is not nothing
@@ -111,7 +111,7 @@ class _Known(dict[bytes, int]):
         return len(self._numbers)
 
     def without_ids(self, block: bytes) -> bytes:
-        """`block` without those ids that stand where many do."""
+        """A block without digits and then without those ids that stand where many do."""
         for carrier, pattern in self._carriers.items():
             block = pattern.sub(carrier, block)
         return block
@@ -148,4 +148,4 @@ class _Known(dict[bytes, int]):
         )
         for carrier, count in before.most_common(_CARRIERS - len(self._carriers)):
             if len(carrier) > 1 and count * _SHARE > len(bones):
-                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[0-9a-f-]++(?![A-Za-z])")
+                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[a-f-]++(?![A-Za-z])")

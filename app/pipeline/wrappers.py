@@ -34,6 +34,8 @@ WRAPPERS: tuple[re.Pattern[str], ...] = (
     re.compile(r"\d{4}-\d\d-\d\dT[\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d) [\w.-]{1,255} (?=[\w./()-]{1,80}\[\d+\]: )"),
 )
 _LAYERS = 3
+#: Most lines have none, and one look tells.
+_WRAPPED = re.compile("|".join(wrapper.pattern for wrapper in WRAPPERS))
 
 #: When it happened, at the start of what the program wrote.
 TIMESTAMP = re.compile(
@@ -87,7 +89,7 @@ def unwrap(line: str) -> Unwrapped:
 
 def _peel(line: str) -> tuple[str, bool]:
     syslog = False
-    for _ in range(_LAYERS):
+    for _ in range(_LAYERS if _WRAPPED.match(line) else 0):
         for number, wrapper in enumerate(WRAPPERS):
             match = wrapper.match(line)
             if match:
