@@ -82,13 +82,13 @@ _OF_NUMBERS = b"0123456789.ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HIDDEN = bytes(range(0x10, 0x1A))
 _HIDE = bytes.maketrans(b"0123456789", _HIDDEN)
 _SHOW = {hidden: str(digit) for digit, hidden in enumerate(_HIDDEN)}
-HIDDEN = re.compile("[\x10-\x19]")
 
 
 def hide(text: str) -> str:
     """`text` with the digits of its meaningful numbers hidden."""
     data = text.encode()
-    return _hidden(data, _meaningful(data)).decode()
+    hidden = _hidden(data, _meaningful(data))
+    return text if hidden is data else hidden.decode()
 
 
 def show(text: str) -> str:

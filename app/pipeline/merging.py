@@ -56,6 +56,8 @@ def merge(shapes: Iterable[Key]) -> Mapping[Key, Words]:
 
 
 def _merge_bucket(keys: Sequence[Key], head: int) -> Mapping[Key, Words]:
+    if len(keys) == 1:
+        return {keys[0]: keys[0][1].words}
     careful = _merge_carefully(keys[:_CAREFUL], head)
     if len(keys) <= _CAREFUL:
         return careful
@@ -116,12 +118,13 @@ def _holes(shapes: Iterable[Words], head: int) -> Mapping[Words, Words]:
             siblings[index, total - hashes[index]] += 1
     found: dict[Words, Words] = {}
     for words, (total, hashes) in sums.items():
+        counts = [(siblings[i, total - hashes[i]], -i) for i in range(head, len(words))]
+        varied = [one for one in counts if one[0] >= _VALUES and not _FIXED.search(words[-one[1]])]
+        if not varied:
+            continue
+        count, index = max(varied)
         spoken = sum(ANY not in word for word in words[head:])
         needed = _VALUES if spoken > 2 else _VALUES_OF_SHORT
-        count, index = max(
-            ((siblings[i, total - hashes[i]], -i) for i in range(head, len(words)) if not _FIXED.search(words[i])),
-            default=(0, 0),
-        )
         if count >= needed and words[-index] != ANY:
             found[words] = (*words[:-index], ANY, *words[-index + 1 :])
     return found

@@ -13,6 +13,8 @@ from app.pipeline.prompting import overhead
 from app.pipeline.steps import GROUPING, STEPS, Draft
 from app.pipeline.windows import WindowLimits
 
+_BLANK = ord("b")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationLimits:
@@ -81,7 +83,8 @@ def groups(log: str) -> list[int | None]:
         step(draft)
     mining = draft.mining
     assert mining is not None
-    return [None if draft.blank(index) else mining.template_of(index) for index in range(len(draft.lines))]
+    found = mining.templates_of_lines()
+    return [None if letter == _BLANK else one for letter, one in zip(draft.reading.letters, found, strict=True)]
 
 
 def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:

@@ -1,8 +1,8 @@
 """Which lines are worth a closer look before anything is hidden: one automaton for all of it, in one pass.
 
-A pass of re2 over a log costs the same whatever it looks for. So all that is hidden in every log is looked for together:
-secrets (the triggers of `secrets.RULES`), what a line's end cuts in two (`kinds/cuts.py`), and public addresses
-(`kinds/places.py`). Few lines have any of it, and only there one is told from the other.
+A pass of re2 over a log costs the same whatever it looks for. So all that is hidden in every log is looked for
+together: secrets (the triggers of `secrets.RULES`), what a line's end cuts in two (`kinds/cuts.py`), and public
+addresses (`kinds/places.py`). Few lines have any of it, and only there one is told from the other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,9 @@ from app.pipeline.secrets import RULES
 
 #: Where lines begin and end in a block.
 Places = Sequence[tuple[int, int]]
-Pattern = re2._Regexp
 
 
-def compiled(*patterns: str) -> Pattern:
+def compiled(*patterns: str) -> "re2._Regexp[bytes]":
     """Any of `patterns`, over bytes."""
     return re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode("latin-1"), latin1())
 
@@ -56,12 +55,12 @@ class Suspects:
         if next(_lines_with(_ADDRESSES, block, found), None):
             self.addressed.add(number)
 
-    def lines_with(self, pattern: Pattern, number: int) -> Places:
-        """Where the lines of a block begin and end in which `pattern` matches, which must be one of those looked for."""
+    def lines_with(self, pattern: "re2._Regexp[bytes]", number: int) -> Places:
+        """Where the lines begin and end in which `pattern` matches, which must be one of those looked for."""
         return list(_lines_with(pattern, self._lines.block(number), self._places[number]))
 
 
-def _lines_with(pattern: Pattern, block: bytes, within: Places) -> Iterator[tuple[int, int]]:
+def _lines_with(pattern: "re2._Regexp[bytes]", block: bytes, within: Places) -> Iterator[tuple[int, int]]:
     at = 0
     for start, end in within:
         at = max(at, start)

@@ -64,6 +64,13 @@ class Mining:
             unit = self._unit_of_line[self._spans[at].start]
         return self._owner[unit]
 
+    def templates_of_lines(self) -> list[int | None]:
+        """The same for all lines, None of a blank one that is in no record of several lines."""
+        found = [self._owner.get(unit) for unit in self._unit_of_line]
+        for span in self._spans:
+            found[span.start : span.stop] = [found[span.start]] * (span.stop - span.start)
+        return found
+
     @property
     def records(self) -> int:
         """Records in the log."""
