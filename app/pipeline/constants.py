@@ -66,7 +66,7 @@ def _status(mark: bytes, before: Iterable[bytes]) -> re.Pattern[bytes]:
     return re.compile(rb"%s(?:%s)\S*+ %s(%s)(?![\w.:%%/-])" % (mark, requests, _LINKS, _STATUS))
 
 
-_STATUSES = (_status(b" /", (b" /",)), _status(b"://", (b" http://", b" https://")))
+_STATUSES = {b" /": _status(b" /", (b" /",)), b"://": _status(b"://", (b" http://", b" https://"))}
 #: All of it in one pass, for whole logs: what tells lines apart is the last number of a match.
 _DIFFERENCES = _any(
     *(pattern % _NOT_200 for pattern in _OF_STATUS),
@@ -113,8 +113,8 @@ def _meaningful(data: bytes) -> Iterator[tuple[int, int]]:
     """Where the meaningful numbers of `data` (UTF-8) stand, in no order."""
     for match in _MEANINGS.finditer(data):
         yield match.span()
-    for pattern in _STATUSES:
-        for match in pattern.finditer(data):
+    for mark, pattern in _STATUSES.items():
+        for match in pattern.finditer(data) if mark in data else ():
             yield match.span(1)
 
 

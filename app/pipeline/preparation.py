@@ -11,6 +11,7 @@ from app.pipeline.kinds.rule import Place
 from app.pipeline.masking import needed
 from app.pipeline.prompting import overhead
 from app.pipeline.steps import GROUPING, STEPS, Draft
+from app.pipeline.templates import grouped
 from app.pipeline.windows import WindowLimits
 
 _BLANK = ord("b")
@@ -81,9 +82,7 @@ def groups(log: str) -> list[int | None]:
     draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0, overhead=0)
     for step in GROUPING:
         step(draft)
-    mining = draft.mining
-    assert mining is not None
-    found = mining.templates_of_lines()
+    found = grouped(draft.reading).templates_of_lines()
     return [None if letter == _BLANK else one for letter, one in zip(draft.reading.letters, found, strict=True)]
 
 

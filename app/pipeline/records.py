@@ -16,6 +16,7 @@ Each line becomes one letter, the log becomes a word, and a grammar over the let
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.domain.logs import Level
 from app.pipeline.levels import level_of
@@ -74,8 +75,7 @@ _WITHOUT_TIMES = re.compile(
 _NO_HEADS = re.compile(rb"[^hHoO]+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Face:
+class Face(NamedTuple):
     """What all lines of one skeleton have in common."""
 
     unwrapped: Unwrapped

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from app.pipeline.constants import hide, show
 from app.pipeline.levels import FIELDS, MESSAGES, WORDS
@@ -70,9 +70,11 @@ _THREAD_OF_LOGGER = re.compile(r"^((?:\W?[A-Z]{3,8}\W{1,3})?)\[[^\[\]]{1,200}\](
 _LIST = re.compile(r"<\*>(?:,? <\*>){2,}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
-    """A line's words. `head` of them name the level and the speaker: shapes with other ones never merge."""
+class Shape(NamedTuple):
+    """A line's words. `head` of them name the level and the speaker: shapes with other ones never merge.
+
+    A tuple, because shapes are looked up in dictionaries all the time.
+    """
 
     words: tuple[str, ...]
     head: int

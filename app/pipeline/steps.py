@@ -128,5 +128,5 @@ def choose(draft: Draft) -> None:
 
 #: The policy. Redaction comes before anything is counted, compared or kept.
 STEPS: tuple[Callable[[Draft], None], ...] = (split, hide, read, group, choose)
-#: Those of them that only tell which lines are alike.
-GROUPING: tuple[Callable[[Draft], None], ...] = (split, read, group)
+#: Those of them that `templates.grouped` needs to tell which lines are alike.
+GROUPING: tuple[Callable[[Draft], None], ...] = (split, read)

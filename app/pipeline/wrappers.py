@@ -5,7 +5,7 @@ Only for recognizing: the line that is displayed stays as it stands.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -63,8 +63,7 @@ KLOG = re.compile(r"(?P<letter>[DIWEF])\d{4} \d\d:\d\d:\d\d\.\d{1,9} +\d+ (?:[\w
 _ACCESS = re.compile(rf"\S{{1,255}} \S{{1,80}} \S{{1,80}} \[\d\d/{_MONTH}/\d{{4}}:")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unwrapped:
+class Unwrapped(NamedTuple):
     """A line without its wrapping: what the program wrote, split into its time and the rest."""
 
     payload: str
