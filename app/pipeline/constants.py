@@ -81,7 +81,7 @@ _OF_NUMBERS = b"0123456789.ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: Digits that stay, hidden where no mask and no collapsing sees them: control characters cannot stand in a line.
 _HIDDEN = bytes(range(0x10, 0x1A))
 _HIDE = bytes.maketrans(b"0123456789", _HIDDEN)
-_SHOW = {hidden: str(digit) for digit, hidden in enumerate(_HIDDEN)}
+_SHOW = bytes.maketrans(_HIDDEN, b"0123456789")
 
 
 def hide(text: str) -> str:
@@ -93,20 +93,20 @@ def hide(text: str) -> str:
 
 def show(text: str) -> str:
     """Undo `hide`."""
-    return text.translate(_SHOW)
+    return text.encode().translate(_SHOW).decode()
 
 
 def hide_differences(data: bytes) -> bytes:
     """The same for a block of lines, at memory speed: the digits that may tell two lines of it apart are hidden."""
-    return _hidden(data, _different(data))
-
-
-def _different(data: bytes) -> Iterator[tuple[int, int]]:
+    parts: list[bytes] = []
+    done = 0
     for match in _DIFFERENCES.finditer(data):
         start, end = match.span()
         told = data[start:end].rstrip(_NO_DIGITS)
-        if told:
-            yield start + len(told.rstrip(_OF_NUMBERS)), start + len(told)
+        number = len(told.rstrip(_OF_NUMBERS))
+        parts += (data[done : start + number], told[number:].translate(_HIDE))
+        done = start + len(told)
+    return b"".join((*parts, data[done:])) if parts else data
 
 
 def _meaningful(data: bytes) -> Iterator[tuple[int, int]]:

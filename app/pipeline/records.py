@@ -72,6 +72,8 @@ _WITHOUT_TIMES = re.compile(
 )
 
 
+#: Letters that are records by themselves, when there are no others.
+_ALONE = b"bpPoO"
 _NO_HEADS = re.compile(rb"[^hHoO]+")
 
 
@@ -107,6 +109,8 @@ def face(line: str) -> Face:
 
 def spans(letters: bytes, faces: Sequence[Face], of_line: Sequence[int]) -> list[Span]:
     """Records of more than one line. Every other line that is not blank is a record by itself."""
+    if not letters.translate(None, _ALONE):
+        return []
     headed = sum(map(letters.count, (b"h", b"H", b"o", b"O")))
     plain = letters.count(b"p") + letters.count(b"P")
     grammar = _WITH_TIMES if headed >= plain and headed > 0 else _WITHOUT_TIMES

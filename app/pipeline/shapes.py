@@ -24,8 +24,9 @@ _TALKING = frozenset(
 
 _UUID = r"[0-9a-fA-F]{7}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"
 _IPV6 = r"(?:[0-9a-fA-F]{0,4}:){1,6}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])"
-#: In four branches, by the character that a variable part begins with: `re` tries every branch at every character, and
-#: most characters are letters inside of words, where only units can begin. Order matters within a branch.
+_UNIT = r"(?:(?<=\d)(?:[nuµm]s|[smhBkMG]|[KMG]i?B)\b)?"
+#: In three branches, by the character that a variable part begins with: `re` tries every branch at every character, and
+#: most characters are letters inside of words, where none can begin. Order matters within a branch.
 _MASKS = re.compile(
     rf"""[A-Za-z](?<!\w.)(?:
           (?<=[a-fA-F]){_UUID}
@@ -34,7 +35,7 @@ _MASKS = re.compile(
         | (?<=[a-f])(?=[a-f]*\d)[0-9a-f]*\b
         | (?<=[A-F])(?=[A-F]*\d)[0-9A-F]*\b
         | (?=[A-Za-z_-]{{0,39}}\d)[A-Za-z0-9_-]{{19,}}\b={{0,2}}
-        )
+        ){_UNIT}
       | \d(?:
           (?<=[0-9])(?<!\w.){_UUID}
         | \d{{3}}-\d\d-\d\d(?:[T\ ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?
@@ -44,15 +45,14 @@ _MASKS = re.compile(
         | (?<=[0-9])(?<!\w.)(?:[0-9a-f]*|[0-9A-F]*)\b
         | (?<!\w.)(?=\d*[A-Za-z])[A-Za-z0-9_-]{{19,}}\b={{0,2}}
         | \d*(?:[.,:]\d+)*%?
-        )
-      | [nuµmshBkMGK](?<=\d.)(?:(?<=[nuµm])s\b | (?<=[smhBkMG])\b | (?<=[KMG])i?B\b)
+        ){_UNIT}
       | [<:'"+-](?:
           (?<=<)[A-Z_]+_\d+>
         | (?<=:)(?<![\w:.].){_IPV6}
         | (?<=[a-z0-9]-)[0-9a-f]{{8,10}}-[a-z0-9]{{5}}\b
         | (?<=[\s(=:\[,]')[^'\n]{{1,80}}'(?![\w'])
         | (?<=[\s(\[]")[^"\s]{{1,80}}"(?![\w"])
-        | (?<=[-+])\d+(?:[.,:]\d+)*%?
+        | (?<=[-+])\d+(?:[.,:]\d+)*%?{_UNIT}
         )
     """,
     re.VERBOSE,

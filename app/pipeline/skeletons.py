@@ -7,6 +7,7 @@ of lines at a time (`translate`, `split`, a dictionary); no Python code runs per
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress
 
 from app.pipeline.blocks import Lines
@@ -73,11 +74,17 @@ def _bones(block: bytes, known: "_Known") -> list[bytes]:
 
 
 def _without_residue(bone: bytes) -> bytes:
-    rest = _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+    rest = _RESIDUE.sub(_left_of, bone)
     # nothing but an id is not nothing either
     return rest if rest.strip() or not bone.strip() else b"0"
 
 
+def _left_of(match: re.Match[bytes]) -> bytes:
+    residue = match[0]
+    return b"" if _of_an_id(residue) else residue
+
+
+@lru_cache(maxsize=4096)
 def _of_an_id(residue: bytes) -> bool:
     """Words stay, and so do capitals by themselves, which may be levels, and dashes."""
     letters = residue.strip(b"-")

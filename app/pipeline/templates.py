@@ -13,6 +13,8 @@ from app.pipeline.shapes import Shape, shape
 #: Records kept word for word per template: the first, the last, and one that differs from both.
 EXEMPLARS = 3
 _PATTERN_CHARS = 400
+#: Lines that are looked at together for the last one of each unit.
+_TOGETHER = 4096
 #: Between the pattern of a record's head and that of the line that says why.
 _WHY = " … "
 
@@ -173,7 +175,7 @@ def _units(reading: Reading, of_line: Sequence[int], kinds: Mapping[int, tuple[i
     """Units with their counts. Per line only built-in functions run; Python code runs per span and per unit."""
     faces = reading.faces
     counts = Counter(of_line)
-    last = dict(zip(of_line, range(len(of_line)), strict=True))
+    last = _last(of_line)
     lines_of: Counter[int] = Counter()
     starts: dict[int, int] = {}
     for span in reading.spans:
@@ -195,6 +197,19 @@ def _units(reading: Reading, of_line: Sequence[int], kinds: Mapping[int, tuple[i
             last=last[number],
         )
     return units
+
+
+def _last(of_line: Sequence[int]) -> dict[int, int]:
+    """The last line of each unit. Many lines at a time, because most units stand in most runs of lines."""
+    last: dict[int, int] = {}
+    for end in range(len(of_line), 0, -_TOGETHER):
+        begin = max(end - _TOGETHER, 0)
+        run = of_line[begin:end]
+        fresh = set(run) - last.keys()
+        if fresh:
+            places = dict(zip(run, range(begin, end), strict=True))
+            last |= {number: places[number] for number in fresh}
+    return last
 
 
 class _Shapes:
