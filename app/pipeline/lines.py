@@ -64,10 +64,10 @@ def trim_giants(lines: Lines, *, limit: int = GIANT) -> dict[int, int]:
     lost: dict[int, int] = {}
     fresh: dict[int, str] = {}
     half = limit // 2
-    for first, block in lines.blocks():
+    for number, block in enumerate(lines.blocks()):
         if not _has_giant(block, limit):
             continue
-        for index, line in enumerate(block.decode().split("\n"), first):
+        for index, line in enumerate(block.decode().split("\n"), lines.first(number)):
             if len(line) > limit:
                 # at a gap between words, when there is one: half of a secret is recognized by nobody
                 head = _BEFORE_CUT.sub("", line[:half])

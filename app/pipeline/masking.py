@@ -99,4 +99,4 @@ def _hidden(block: bytes, place_and_pattern: tuple[Place, "re2._Regexp[bytes]"],
 def _highest(lines: Lines, kind: str) -> int:
     """Placeholders of this kind that already stand in the log keep their numbers to themselves."""
     written = re.compile(rf"<{kind}_(\d{{1,9}})>".encode())
-    return max((int(number) for _, block in lines.blocks() for number in written.findall(block)), default=0)
+    return max((int(number) for block in lines.blocks() for number in written.findall(block)), default=0)

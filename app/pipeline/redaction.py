@@ -78,7 +78,7 @@ def redact(lines: Lines, suspects: Suspects | None = None) -> Redacted:
 def _ledger(lines: Lines) -> _Ledger:
     """A new one. Placeholders that already stand in the log keep their numbers to themselves."""
     ledger = _Ledger()
-    for _, block in lines.blocks():
+    for block in lines.blocks():
         for kind, number in _PLACEHOLDER.findall(block) if b"<" in block else ():
             ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
     return ledger

@@ -83,8 +83,9 @@ def _runs(lines: Lines, suspects: Suspects) -> Iterator[list[_Piece]]:
 def _cut(lines: Lines, suspects: Suspects) -> Iterator[int]:
     """Lines that may go on in their next one."""
     for number in lines.numbers:
-        index, counted = lines.first(number), 0
-        for start, _ in suspects.lines_with(_SEEN, number):
+        found = suspects.lines_with(_SEEN, number)
+        index, counted = lines.first(number) if found else 0, 0
+        for start, _ in found:
             index += lines.block(number).count(b"\n", counted, start)
             counted = start
             yield index
@@ -186,7 +187,7 @@ def _secrets(text: str) -> Iterator[tuple[str, int, int]]:
 def _taken(lines: Lines) -> dict[str, int]:
     """Placeholders that already stand in the log keep their numbers to themselves."""
     highest: dict[str, int] = {}
-    for _, block in lines.blocks():
+    for block in lines.blocks():
         for kind, number in _PLACEHOLDER.findall(block.decode()) if b"<" in block else ():
             highest[kind] = max(highest.get(kind, 0), int(number))
     return highest

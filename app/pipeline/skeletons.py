@@ -46,8 +46,11 @@ def skeletons(lines: Lines) -> Skeletons:
     known = _Known()
     of_line: list[int] = []
     example: list[int] = []
-    for first, block in lines.blocks():
+    counts: list[int] = []
+    for block in lines.blocks():
+        first = len(of_line)
         bones = _bones(block, known)
+        counts.append(len(bones))
         numbers = list(map(known.__getitem__, bones))
         if known.count > len(example):
             places = dict(zip(reversed(numbers), range(first + len(numbers) - 1, first - 1, -1), strict=True))
@@ -58,11 +61,12 @@ def skeletons(lines: Lines) -> Skeletons:
             of_line = list(map(fewer.__getitem__, of_line))
             merged = dict(zip(reversed(fewer), reversed(example), strict=True))
             example = [merged[number] for number in range(known.count)]
+    lines.counted(counts)
     return Skeletons(of_line=of_line, example=example)
 
 
 def _bones(block: bytes, known: "_Known") -> list[bytes]:
-    bones = known.without_ids(hide_differences(block).translate(None, _DIGITS)).split(b"\n")
+    bones = known.without_ids(hide_differences(block)).translate(None, _DIGITS).split(b"\n")
     bare = {bone for bone in set(bones) if not bone.strip()}
     if bare:
         # nothing but digits is not nothing
@@ -118,7 +122,7 @@ class _Known(dict[bytes, int]):
         return len(self._numbers)
 
     def without_ids(self, block: bytes) -> bytes:
-        """A block without digits and then without those ids that stand where many do."""
+        """`block` without those ids that stand where many do."""
         for carrier, pattern in self._carriers.items():
             block = pattern.sub(carrier, block)
         return block
@@ -155,4 +159,4 @@ class _Known(dict[bytes, int]):
         )
         for carrier, count in before.most_common(_CARRIERS - len(self._carriers)):
             if len(carrier) > 1 and count * _SHARE > len(bones):
-                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[a-f-]++(?![A-Za-z])")
+                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[0-9a-f-]++(?![A-Za-z])")

@@ -82,7 +82,7 @@ def hide(draft: Draft) -> None:
 
 def read(draft: Draft) -> None:
     """Skeletons, levels and records."""
-    if not draft.lines:
+    if not draft.lines.numbers:
         return
     bones = skeletons(draft.lines)
     faces = [face(draft.lines[index]) for index in bones.example]
