@@ -1,6 +1,6 @@
 """HTTP for programs: one file per resource, no logic."""
 
-from app.api import analyses, dead_letters, feedback, health, heimdall, metrics, openapi, prompts, statistics
+from app.api import analyses, dead_letters, feedback, health, heimdall, metrics, openapi, prompts, statistics, webhooks
 
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
@@ -8,6 +8,7 @@ BLUEPRINTS = (
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,
+    webhooks.blueprint,
     statistics.blueprint,
     heimdall.blueprint,
     health.blueprint,

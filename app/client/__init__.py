@@ -4,17 +4,20 @@ from app.client.answers import RemoteAnalysis, Usage
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
 from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
+from app.client.webhooks import Delivery, RemoteWebhooks
 
 __all__ = [
     "ApiError",
     "Client",
     "ClientError",
     "ConnectionInvalid",
+    "Delivery",
     "NewVersion",
     "Prompt",
     "PromptVersion",
     "RemoteAnalysis",
     "RemotePrompts",
+    "RemoteWebhooks",
     "ServerUnreachable",
     "SubmitOptions",
     "Submitted",
