@@ -39,7 +39,7 @@ _CONDITIONS: Mapping[str, str] = {
 _STATES: Mapping[DeliveryStatus, str] = {
     DeliveryStatus.WAITING: "published_at IS NULL AND dead_at IS NULL",
     DeliveryStatus.DELIVERED: "published_at IS NOT NULL",
-    DeliveryStatus.GIVEN_UP: "published_at IS NULL AND dead_at IS NOT NULL",
+    DeliveryStatus.GIVEN_UP: "dead_at IS NOT NULL",
 }
 
 

@@ -29,12 +29,13 @@ def upgrade() -> None:
             PRIMARY KEY (project_id, url)
         );
     """)
+    # NOT NULL, so that they are for lists only: looking for what is due would have to pass over all that was delivered
     with op.get_context().autocommit_block():
-        for name, more in (("outbox_webhooks", ""), ("outbox_webhooks_open", " AND published_at IS NULL")):
+        for name, more in (("outbox_webhooks", ""), ("outbox_webhooks_dead", " AND dead_at IS NOT NULL")):
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
             op.execute(f"""
                 CREATE INDEX CONCURRENTLY {name} ON outbox (project_id, created_at DESC, id DESC)
-                WHERE {_WEBHOOK}{more}
+                WHERE project_id IS NOT NULL AND {_WEBHOOK}{more}
             """)
 
 
@@ -42,6 +43,6 @@ def downgrade() -> None:
     """Backward."""
     op.execute("""
         DROP TABLE gone_receivers;
-        DROP INDEX outbox_webhooks, outbox_webhooks_open;
+        DROP INDEX outbox_webhooks, outbox_webhooks_dead;
         ALTER TABLE outbox DROP COLUMN project_id, DROP COLUMN tried_before;
     """)
