@@ -50,9 +50,9 @@ def test_what_an_earlier_version_has_written_is_its_projects_after_the_upgrade(e
         schema.upgrade(store.url, "0005")
         store.project = store.new_project("default")
         analysis_id = store.ask(
-            """INSERT INTO analysis_results (project_id, source, queue, provider, status, log_bytes, log_hash, cache_key,
-                request_hash, analysis_type, priority, language)
-            VALUES (:project, 'rules', 'prepare', 'rules', 'cancelled', 0, '', '', '', 'error', 1, 'en')
+            """INSERT INTO analysis_results (project_id, source, queue, provider, status, log_bytes, log_hash,
+                cache_key, request_hash, analysis_type, priority, language)
+            VALUES (:project, 'rules', 'prepare', 'rules', 'queued', 0, '', '', '', 'error', 1, 'en')
             RETURNING id""",
             project=store.project,
         )
