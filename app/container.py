@@ -19,6 +19,7 @@ from app.publishers.webhooks import KIND as WEBHOOK
 from app.publishers.webhooks import WebhookPolicy, Webhooks
 from app.services.analyses import Analyses
 from app.services.announcing import AnnouncePolicy, Announcing
+from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
 from app.services.bridges import Bridges
 from app.services.dead_letters import DeadLetters
@@ -219,8 +220,7 @@ def _database_health(unit_of_work: PostgresUnitOfWork) -> Health:
 
 def _execution_policy(settings: Settings) -> ExecutionPolicy:
     worker, preparation = settings.worker, settings.preparation
-    return ExecutionPolicy(
-        lease=worker.lease_seconds,
+    answers = AnswerPolicy(
         token_budget=preparation.token_budget,
         preparation=_preparation_limits(settings),
         retries=RetryPolicy(
@@ -235,6 +235,7 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
             least_evidence=settings.cache.similar_evidence,
         ),
     )
+    return ExecutionPolicy(lease=worker.lease_seconds, answers=answers)
 
 
 def _prompt_policy(settings: Settings) -> PromptPolicy:

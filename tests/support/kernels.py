@@ -11,6 +11,7 @@ from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
 from app.providers.rules import Rules
 from app.services.analyses import Analyses
+from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Patience
@@ -100,10 +101,12 @@ def kernel(  # noqa: PLR0913 - what tests change, all by name
             ),
             policy=ExecutionPolicy(
                 lease=60,
-                token_budget=8000,
-                preparation=preparation,
-                retries=RETRIES,
-                recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
+                answers=AnswerPolicy(
+                    token_budget=8000,
+                    preparation=preparation,
+                    retries=RETRIES,
+                    recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
+                ),
             ),
             clock=SystemClock(),
         ),
