@@ -1,10 +1,25 @@
 """HTTP for programs: one file per resource, no logic."""
 
-from app.api import analyses, dead_letters, feedback, health, heimdall, metrics, openapi, prompts, statistics, webhooks
+from app.api import (
+    analyses,
+    dead_letters,
+    feedback,
+    health,
+    heimdall,
+    logs,
+    metrics,
+    openapi,
+    prompts,
+    reports,
+    statistics,
+    webhooks,
+)
 
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
     analyses.blueprint,
+    reports.blueprint,
+    logs.blueprint,
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,

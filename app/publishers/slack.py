@@ -85,10 +85,11 @@ def _quotes(found: Diagnosis) -> str:
 
 
 def _foot(analysis: Analysis) -> str:
-    """By whom, and how to find it again."""
+    """By whom, how to find it again, and why it may be wrong."""
     by = _name(" ".join(word for word in (analysis.provider or _UNKNOWN, analysis.model) if word))
     marks = [word for word, true in (("degraded", analysis.degraded), ("cached", analysis.cached)) if true]
-    return " · ".join([f"analysis {analysis.id}", by, *marks])
+    doubts = ", ".join(analysis.diagnosis.doubts) if analysis.diagnosis else ""
+    return " · ".join([f"analysis {analysis.id}", by, *marks, *([f"*doubted*: {doubts}"] if doubts else [])])
 
 
 def _prose(text: str, room: int) -> str:

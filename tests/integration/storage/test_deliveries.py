@@ -47,7 +47,7 @@ def test_the_newest_of_many_are_found_by_an_index(store):
 
 def test_what_an_earlier_version_has_written_is_its_projects_after_the_upgrade(empty_database_url):
     with Store(empty_database_url) as store:
-        schema.upgrade(store.url, "0005")
+        schema.upgrade(store.url, "0006")
         store.project = store.new_project("default")
         analysis_id = store.ask(
             """INSERT INTO analysis_results (project_id, source, queue, provider, status, log_bytes, log_hash,
@@ -64,7 +64,7 @@ def test_what_an_earlier_version_has_written_is_its_projects_after_the_upgrade(e
         )
         schema.upgrade(store.url)
         assert listed(store) == [analysis_id]
-        schema.downgrade(store.url, "0005")
+        schema.downgrade(store.url, "0006")
         schema.upgrade(store.url)
         assert listed(store) == [analysis_id]
 

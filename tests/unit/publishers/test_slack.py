@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.analyses import Analysis, Failure, Status
-from app.domain.diagnoses import Evidence
+from app.domain.diagnoses import Doubt, Evidence
 from app.publishers import slack
 from tests.support.announcements import ANALYSIS, announcement
 
@@ -72,6 +72,12 @@ def test_the_log_is_not_told():
 )
 def test_what_has_no_diagnosis_says_why(changes, words):
     assert words in message(diagnosis=None, **changes)["text"]
+
+
+def test_what_is_doubted_is_said_so():
+    assert ANALYSIS.diagnosis
+    doubted = replace(ANALYSIS.diagnosis, doubts=(Doubt.CONTRADICTED, Doubt.ADDRESSED))
+    assert "*doubted*: contradicted, addressed" in texts(message(diagnosis=doubted))[-1]
 
 
 def test_a_healthy_log_is_not_called_by_its_severity():
