@@ -48,7 +48,11 @@ class DeliverySchema(Schema):
     )
     format = fields.Enum(WebhookFormat, by_value=fields.String, attribute="format_")
     status = fields.Enum(DeliveryStatus, by_value=fields.String)
-    attempts = fields.Integer(metadata=_about("Made so far."))
+    attempts = fields.Integer(
+        metadata=_about(
+            "Made so far, those included that ended before anything was sent: a refused address, a gone receiver."
+        )
+    )
     error = fields.Nested(FailureSchema, allow_none=True, metadata=_about("Why the last attempt failed."))
     created_at = fields.AwareDateTime(metadata=_about("When it happened."))
     next_attempt_at = fields.AwareDateTime(allow_none=True, metadata=_about("Null when there is none to come."))
