@@ -23,6 +23,7 @@ from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
 from app.services.bridges import Bridges
 from app.services.dead_letters import DeadLetters
+from app.services.deliveries import Deliveries
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.events import Events
 from app.services.execution import Execution, ExecutionPolicy
@@ -54,6 +55,7 @@ class Container:
     analyses: Analyses
     previews: Previews
     dead_letters: DeadLetters
+    deliveries: Deliveries
     keys: Keys
     health: HealthCheck
     execution: Execution
@@ -118,6 +120,7 @@ def build(settings: Settings) -> Container:
             max_replays=settings.limits.max_replays,
             max_record_replays=settings.kafka.max_replays,
         ),
+        deliveries=Deliveries(unit_of_work),
         keys=Keys(unit_of_work, clock),
         health=HealthCheck(
             unit_of_work,

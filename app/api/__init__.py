@@ -12,6 +12,7 @@ from app.api import (
     prompts,
     reports,
     statistics,
+    webhooks,
 )
 
 #: Every resource of the OpenAPI document.
@@ -22,6 +23,7 @@ BLUEPRINTS = (
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,
+    webhooks.blueprint,
     statistics.blueprint,
     heimdall.blueprint,
     health.blueprint,
