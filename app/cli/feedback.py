@@ -16,8 +16,8 @@ from app.pipeline.escaping import one_line
 def feedback(*, analysis_id: int, rating: str | None, comment: str | None, as_json: bool) -> None:
     """Say whether the diagnosis of an analysis was of use.
 
-    Without a rating, show what was said. An analysis has one feedback, and the last word counts, its comment included; `prompts stats` shows how many each
-    version of a prompt got.
+    Without a rating, show what was said. An analysis has one feedback, and the last word counts, its comment included;
+    `prompts stats` shows how many each version of a prompt got.
 
     \b
       bifrost-cli feedback 42 up
