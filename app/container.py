@@ -8,17 +8,22 @@ from app.clock import SystemClock
 from app.domain.analyses import Source
 from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
+from app.domain.rates import Rate
 from app.guards.factories import make_guard
+from app.guards.rates import make_rates
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
 from app.providers.factories import FACTORIES
+from app.providers.prices import listed
 from app.publishers import posting
 from app.publishers.webhooks import KIND as WEBHOOK
 from app.publishers.webhooks import WebhookPolicy, Webhooks
 from app.services.analyses import Analyses
 from app.services.announcing import AnnouncePolicy, Announcing
 from app.services.asking import Asking
+from app.services.auditing import Auditing
 from app.services.bridges import Bridges
+from app.services.budgets import Budgets
 from app.services.dead_letters import DeadLetters
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.events import Events
@@ -28,7 +33,9 @@ from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.metering import Metering
 from app.services.prompts import PromptPolicy, Prompts
+from app.services.rates import Rates
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
@@ -50,6 +57,9 @@ class Container:
     analyses: Analyses
     dead_letters: DeadLetters
     keys: Keys
+    rates: Rates
+    auditing: Auditing
+    budgets: Budgets
     health: HealthCheck
     execution: Execution
     dispatching: Dispatching
@@ -79,6 +89,8 @@ def build(settings: Settings) -> Container:
     stops = PostgresStopSignal(engine)
     routing = _routing(settings)
     guarded = make_guard(settings, clock)
+    counter = make_rates(settings, clock)
+    budgets = Budgets(unit_of_work, clock)
     publishers = _publishers(settings, clock)
     bridges = Bridges(
         unit_of_work,
@@ -92,6 +104,7 @@ def build(settings: Settings) -> Container:
         stops.close()
         broker.close()
         guarded.close()
+        counter.close()
         engine.dispose()
 
     return Container(
@@ -103,6 +116,7 @@ def build(settings: Settings) -> Container:
             max_log_bytes=settings.limits.max_log_bytes,
             cache_ttl=settings.cache.ttl_seconds,
             publishers=publishers,
+            afford=budgets.check,
         ),
         dead_letters=DeadLetters(
             unit_of_work,
@@ -110,7 +124,10 @@ def build(settings: Settings) -> Container:
             max_replays=settings.limits.max_replays,
             max_record_replays=settings.kafka.max_replays,
         ),
-        keys=Keys(unit_of_work, clock),
+        keys=Keys(unit_of_work, clock, overlap=settings.keys.overlap_seconds),
+        rates=Rates(counter, {Rate.SUBMIT: settings.keys.submits_per_hour, Rate.READ: settings.keys.reads_per_hour}),
+        auditing=Auditing(unit_of_work),
+        budgets=budgets,
         health=HealthCheck(
             unit_of_work,
             essential=(
@@ -131,6 +148,7 @@ def build(settings: Settings) -> Container:
                 Asking(max_output_tokens=settings.preparation.max_output_tokens),
                 guarded.guard,
                 patience=_patience(settings),
+                meter=Metering(unit_of_work, listed),
             ),
             policy=_execution_policy(settings),
             clock=clock,

@@ -1,6 +1,19 @@
 """HTTP for programs: one file per resource, no logic."""
 
-from app.api import analyses, dead_letters, feedback, health, heimdall, metrics, openapi, prompts, statistics
+from app.api import (
+    analyses,
+    audit,
+    budgets,
+    dead_letters,
+    feedback,
+    health,
+    heimdall,
+    keys,
+    metrics,
+    openapi,
+    prompts,
+    statistics,
+)
 
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
@@ -10,6 +23,10 @@ BLUEPRINTS = (
     dead_letters.blueprint,
     statistics.blueprint,
     heimdall.blueprint,
+    keys.blueprint,
+    keys.own,
+    budgets.blueprint,
+    audit.blueprint,
     health.blueprint,
 )
 #: What serves programs that read no OpenAPI, and the document itself.

@@ -29,7 +29,7 @@ def usage(provider: str, model: str, prompt: Prompt, text: str, counted: Counted
     told = counted.prompt_tokens is not None and counted.completion_tokens is not None
     prompt_tokens = prompt.tokens_estimated if counted.prompt_tokens is None else counted.prompt_tokens
     completion_tokens = _estimate(text) if counted.completion_tokens is None else counted.completion_tokens
-    price = (0, 0) if provider in FREE else price_of(provider, model)
+    price = listed(provider, model)
     asks, answers = price or (0, 0)
     return Usage(
         prompt_tokens=prompt_tokens,
@@ -37,6 +37,11 @@ def usage(provider: str, model: str, prompt: Prompt, text: str, counted: Counted
         cost_micro_usd=-(-(prompt_tokens * asks + completion_tokens * answers) // 1_000_000),  # rounded up
         estimated=not told or price is None,
     )
+
+
+def listed(provider: str, model: str) -> tuple[int, int] | None:
+    """As `price_of`; what runs on our own machines is free."""
+    return (0, 0) if provider in FREE else price_of(provider, model)
 
 
 def price_of(provider: str, model: str) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from app.container import build
-from app.domain.keys import Scope
+from app.domain.keys import UNLIMITED, Scope
 from app.settings import Settings
 from tests.support.waiting import until
 from tests.support.web_server import WebServer
@@ -70,7 +70,9 @@ def shared_session(shared_url):
     """With a key of `shared`."""
     container = build(Settings.model_validate({"database": {"url": shared_url}}))
     with closing(container), requests.Session() as made:
-        made.headers["X-API-Key"] = container.keys.create(name="t", project="t", scopes=frozenset(Scope)).token
+        made.headers["X-API-Key"] = container.keys.create(
+            name="t", project="t", scopes=frozenset(Scope), limits=UNLIMITED
+        ).token
         yield made
 
 
