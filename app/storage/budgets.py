@@ -27,13 +27,17 @@ _STATE = text(f"{_SHOWN} WHERE p.id = :project_id")
 _STATES = text(f"{_SHOWN} WHERE b.project_id IS NOT NULL ORDER BY p.name")
 #: The update waits for whoever holds the row, and looks at what they left: two calls never see the same remainder.
 _RESERVE = text(f"""
-    WITH budget AS (
-        SELECT project_id, requests, tokens, cost_micro_usd FROM budgets WHERE project_id = :project_id
+    WITH most AS (
+        SELECT CAST(:requests AS bigint) AS requests, CAST(:tokens AS bigint) AS tokens,
+            CAST(:cost_micro_usd AS bigint) AS cost_micro_usd
+    ), budget AS (
+        SELECT project_id, requests, tokens, cost_micro_usd FROM budgets
+        WHERE project_id = CAST(:project_id AS bigint)
     ), reserved AS (
         INSERT INTO budget_uses AS u (project_id, month, requests, tokens, cost_micro_usd)
-        SELECT project_id, {_MONTH}, :requests, :tokens, :cost_micro_usd FROM budget b
-        WHERE (b.requests IS NULL OR :requests <= b.requests) AND (b.tokens IS NULL OR :tokens <= b.tokens)
-            AND (b.cost_micro_usd IS NULL OR :cost_micro_usd <= b.cost_micro_usd)
+        SELECT b.project_id, {_MONTH}, m.requests, m.tokens, m.cost_micro_usd FROM budget b, most m
+        WHERE (b.requests IS NULL OR m.requests <= b.requests) AND (b.tokens IS NULL OR m.tokens <= b.tokens)
+            AND (b.cost_micro_usd IS NULL OR m.cost_micro_usd <= b.cost_micro_usd)
         ON CONFLICT (project_id, month) DO UPDATE SET requests = u.requests + excluded.requests,
             tokens = u.tokens + excluded.tokens, cost_micro_usd = u.cost_micro_usd + excluded.cost_micro_usd
         WHERE NOT EXISTS (
@@ -46,8 +50,9 @@ _RESERVE = text(f"""
     SELECT EXISTS (SELECT FROM budget) AS bounded, (SELECT month FROM reserved) AS month
 """)
 _SETTLE = text("""
-    UPDATE budget_uses SET requests = greatest(0, requests + :requests), tokens = greatest(0, tokens + :tokens),
-        cost_micro_usd = greatest(0, cost_micro_usd + :cost_micro_usd)
+    UPDATE budget_uses SET requests = greatest(0, requests + CAST(:requests AS bigint)),
+        tokens = greatest(0, tokens + CAST(:tokens AS bigint)),
+        cost_micro_usd = greatest(0, cost_micro_usd + CAST(:cost_micro_usd AS bigint))
     WHERE project_id = :project_id AND month = :month
 """)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.domain.analyses import TERMINAL, Analysis, Filter, Stage, Status, Submission
 from app.domain.announcements import OutboxDepth
+from app.domain.budgets import BudgetState
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -169,6 +170,13 @@ class Statistics:
         return Summary(hours=hours, since=_START, total=tally(self.counts), models=models)
 
 
+class Budgets:
+    """Nobody has one."""
+
+    def states(self) -> tuple[BudgetState, ...]:
+        return ()
+
+
 class Rates:
     """Counts nothing unless `standing` says where everybody stands."""
 
@@ -193,6 +201,7 @@ class Parts:
         self.analyses = Analyses(self.settings.limits.max_log_bytes)
         self.announcing = Announcing()
         self.rates = Rates()
+        self.budgets = Budgets()
         self.bridges = Bridges()
         self.statistics = Statistics()
 
