@@ -247,6 +247,24 @@ def test_its_log_is_json_with_the_requests_id_on_every_line_of_it(shared, shared
     assert shared_session.headers["X-API-Key"] not in str(shared.said())
 
 
+def test_a_revoked_key_is_refused_by_every_process_within_seconds(shared, shared_session):
+    made = shared_session.post(f"{shared.url}/api/v1/api-keys", json={"name": "short"}, timeout=20).json()
+
+    def statuses() -> set[int]:
+        # each on a connection of its own, so that both processes are asked
+        with ThreadPoolExecutor(8) as pool:
+            asked = pool.map(
+                lambda _: requests.get(shared.url + PATH, headers=headers, timeout=20).status_code, range(24)
+            )
+            return set(asked)
+
+    headers = {"X-API-Key": made["token"]}
+    assert statuses() == {200}
+    revoked = shared_session.post(f"{shared.url}/api/v1/api-keys/{made['prefix']}/revoke", timeout=20)
+    assert revoked.status_code == 200
+    until(lambda: statuses() == {401}, timeout=5, what="every process has forgotten the key")
+
+
 def test_nothing_of_it_is_left_when_it_stops(server, tmp_path):
     workers = _workers(server)
     server.stop()
