@@ -74,13 +74,18 @@ class Budgets:
 
 def exhausted(state: BudgetState) -> BudgetExhausted:
     """What to tell whoever meets it."""
-    limits = {
-        "requests": (state.used.requests, state.budget.requests),
-        "tokens": (state.used.tokens, state.budget.tokens),
-        "micro-dollars": (state.used.cost_micro_usd, state.budget.cost_micro_usd),
-    }
-    told = ", ".join(f"{used:,} of {limit:,} {name}" for name, (used, limit) in limits.items() if limit is not None)
+    used, budget = state.used, state.budget
+    told = [
+        f"{spent:,} of {limit:,} {name}"
+        for spent, limit, name in (
+            (used.requests, budget.requests, "requests"),
+            (used.tokens, budget.tokens, "tokens"),
+        )
+        if limit is not None
+    ]
+    if budget.cost_micro_usd is not None:
+        told.append(f"{used.cost_micro_usd / 1e6:,.2f} of {budget.cost_micro_usd / 1e6:,.2f} US dollars")
     return BudgetExhausted(
-        f"The project's budget for {state.month:%Y-%m} has too little left for a call of a model: {told} are used or "
+        f"The project's budget for {state.month:%Y-%m} has too little left for a call of a model: {', '.join(told)} are used or "
         "reserved by calls that run. `source: rules` needs none; an administrator can raise it: PUT /api/v1/budget"
     )
