@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from app.domain.errors import ConfigurationInvalid
-from app.setting_values import Delays, Names, Properties, Seconds, Told, Topic, postgres_url, signing_secret
+from app.setting_values import Delays, Names, Patterns, Properties, Seconds, Told, Topic, postgres_url, signing_secret
 
 PREFIX = "BIFROST_"
 #: Names that other tools set too, and the short forms of common ones: variable -> setting.
@@ -140,6 +140,14 @@ class Web(Section):
     workers: int = Field(2, ge=1, description="Web processes.")
     threads: int = Field(32, ge=1, description="Threads in each web process; most of them wait for clients.")
     active: int = Field(4, ge=1, description="Requests that each web process works on at the same time.")
+    previews: int = Field(
+        1,
+        ge=1,
+        description="Logs that each web process reads itself at the same time, for dry runs, filters and statistics.",
+    )
+    previews_wait: float = Field(
+        2.0, ge=0, description="Seconds to wait for one of these places before answering 503 `previews_busy`."
+    )
 
 
 class Client(Section):
@@ -286,6 +294,7 @@ class Limits(Section):
     max_json_depth: int = Field(32, ge=1, description="Deepest nesting of a JSON body.")
     max_deadline_seconds: float = Field(86_400.0, gt=0, description="Longest `deadline_seconds`.")
     max_idempotency_key_chars: int = Field(255, ge=1, le=255, description="Longest `Idempotency-Key`.")
+    max_keyword_chars: int = Field(200, ge=1, description="Longest `keyword` that a log is filtered by.")
     page_default: int = Field(50, ge=1, description="`limit` of a list when none is given.")
     page_max: int = Field(500, ge=1, description="Largest `limit` of a list.")
     max_replays: int = Field(1000, ge=1, description="Most dead letters that one call sends again.")
@@ -308,6 +317,21 @@ class Preparation(Section):
     max_output_tokens: int = Field(1200, ge=100, description="Tokens the answer may have.")
     max_line_chars: int = Field(1000, ge=80, description="A longer line loses its middle.")
     max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
+
+
+class Redaction(Section):
+    """What is hidden from models beside secrets and personal data, which always are."""
+
+    mask: Literal["none", "public", "all"] = Field(
+        "public",
+        description="Addresses and names of machines that are hidden when a submission does not say: `none`, `public` "
+        "(IP addresses of the Internet) or `all` (every IP address, and host names).",
+    )
+    patterns: Patterns = Field(
+        default_factory=dict,
+        description="Your own: the name of a kind and a regular expression (RE2); what it matches, or its first group, "
+        "is hidden for good. In the file `patterns: {EMPLOYEE: 'EMP-\\d{6}'}`.",
+    )
 
 
 class Prompts(Section):
@@ -350,6 +374,9 @@ class Ai(Section):
     chain: Names = Field((), description="Providers asked for `source: auto`, in order; the rules always come last.")
     model: str | None = Field(None, description="Default model of every provider that does not name its own.")
     api_key: SecretStr | None = Field(None, description="Default key of every provider that does not name its own.")
+    prices: Path | None = Field(
+        None, description="File of your own prices, in the form of `app/providers/prices.yaml`, asked before it."
+    )
 
 
 class Ollama(Section):
@@ -431,6 +458,7 @@ class Settings(Section):
     limits: Limits = Limits()
     keys: Keys = Keys()
     preparation: Preparation = Preparation()
+    redaction: Redaction = Redaction()
     prompts: Prompts = Prompts()
     windows: Windows = Windows()
     cache: Cache = Cache()

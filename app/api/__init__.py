@@ -9,15 +9,19 @@ from app.api import (
     health,
     heimdall,
     keys,
+    logs,
     metrics,
     openapi,
     prompts,
+    reports,
     statistics,
 )
 
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
     analyses.blueprint,
+    reports.blueprint,
+    logs.blueprint,
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,

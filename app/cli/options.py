@@ -10,7 +10,7 @@ import click
 
 from app.cli.show import FORMATS
 from app.client import SubmitOptions
-from app.domain.analyses import CacheMode, Language, Priority
+from app.domain.analyses import CacheMode, Language, Mask, Priority
 from app.domain.diagnoses import Severity
 
 P = ParamSpec("P")
@@ -31,6 +31,7 @@ class Order:
     timeout: float
     idempotency_key: str | None
     step_summary: Path | None
+    dry_run: bool = False
 
 
 def choice(values: Iterable[str]) -> click.Choice[str]:
@@ -68,7 +69,8 @@ RESULT_OPTIONS = (
         "--format",
         "format_",
         type=click.Choice(FORMATS),
-        help="How to print the result [default: plain]. `json` is the API's object on one line.",
+        help="How to print the result [default: plain]. `json` is the API's object on one line; `sarif` is one "
+        "document for all of them, for code scanning.",
     ),
     click.option(
         "--fail-on", type=choice(Severity), help="Wait, and exit with 4 when an issue is this severe, or worse."
@@ -90,6 +92,7 @@ RESULT_OPTIONS = (
     ),
 )
 _SUBMIT_OPTIONS = (
+    click.option("--dry-run", is_flag=True, help="Tell who would be asked, what would be read and what it would cost."),
     click.option("--follow", is_flag=True, help="Wait, and tell each change of state on standard error."),
     *RESULT_OPTIONS,
     click.option("--service", metavar="NAME", help="The service that wrote the log."),
@@ -99,6 +102,11 @@ _SUBMIT_OPTIONS = (
     click.option("--model", metavar="NAME", help="Another model than the server's default."),
     click.option("--prompt", metavar="NAME[@LABEL]", help="A stored prompt; see `prompts list` [default: default]."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
+    click.option(
+        "--mask",
+        type=choice(Mask),
+        help="Hide from the model: public IP addresses, or all and host names [default: the server's setting].",
+    ),
     click.option(
         "--cache",
         type=choice(CacheMode),
@@ -147,6 +155,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             tags=given["tags"],
             prompt=given["prompt"],
             language=given["language"],
+            mask=given["mask"],
             cache=given["cache"],
             metadata=given["metadata"],
             webhook_url=given["webhook"],
@@ -158,4 +167,5 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
         timeout=given["timeout"],
         idempotency_key=given["idempotency_key"],
         step_summary=given["step_summary"],
+        dry_run=given["dry_run"],
     )

@@ -3,6 +3,7 @@
 from app.client.answers import RemoteAnalysis, Usage
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
+from app.client.logs import Question, RemoteLogs, RemotePage, RemotePlan, RemoteRecord
 from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
 
 __all__ = [
@@ -13,8 +14,13 @@ __all__ = [
     "NewVersion",
     "Prompt",
     "PromptVersion",
+    "Question",
     "RemoteAnalysis",
+    "RemoteLogs",
+    "RemotePage",
+    "RemotePlan",
     "RemotePrompts",
+    "RemoteRecord",
     "ServerUnreachable",
     "SubmitOptions",
     "Submitted",

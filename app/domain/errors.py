@@ -2,7 +2,7 @@
 
     BifrostError
     ├── InvalidInput                 the caller can fix it
-    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid
+    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid  PatternInvalid
     │   ├── IdempotencyConflict
     │   ├── WebhookUrlRefused
     │   └── PromptUnknown  PromptInvalid
@@ -11,11 +11,11 @@
     │   └── ScopeMissing
     ├── RateLimited                  the key was used too often
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound  PromptNotFound
-    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted  ReplaysUsedUp
+    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
     │   ├── PromptLabelInUse  PromptsFull  NothingToRate
     │   └── KeyReplaced
     ├── Unavailable                  the caller can try again
-    │   ├── StorageUnavailable  BrokerUnavailable
+    │   ├── StorageUnavailable  BrokerUnavailable  PreviewsBusy
     │   └── MigrationsPending
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
@@ -75,6 +75,12 @@ class BodyUnreadable(InvalidInput):
     """The body is not valid JSON."""
 
     code = "body_unreadable"
+
+
+class PatternInvalid(InvalidInput):
+    """The regular expression is not one."""
+
+    code = "pattern_invalid"
 
 
 class CursorInvalid(InvalidInput):
@@ -186,6 +192,12 @@ class AnalysisUnfinished(Conflict):
     code = "analysis_unfinished"
 
 
+class DiagnosisMissing(Conflict):
+    """The analysis ended without a diagnosis."""
+
+    code = "diagnosis_missing"
+
+
 class LogDeleted(Conflict):
     """The log was deleted: its time was over."""
 
@@ -233,6 +245,12 @@ class StorageUnavailable(Unavailable):
     """The database is away: try again."""
 
     code = "storage_unavailable"
+
+
+class PreviewsBusy(Unavailable):
+    """As many logs as may be are being read for dry runs, filters and statistics: try again soon."""
+
+    code = "previews_busy"
 
 
 class BrokerUnavailable(Unavailable):

@@ -18,7 +18,7 @@ from app.domain.ports import Clock, Health, Watch
 from app.domain.prompts import Completion, Prompt
 from app.providers.calls import Call, Timeouts
 from app.providers.http import Http, Reply, json_object
-from app.providers.prices import Counted, count, usage
+from app.providers.prices import Counted, Prices, count, listed
 from app.providers.probes import probe
 from app.providers.refusals import Refusal, Signals, error_of, retry_after
 
@@ -40,12 +40,19 @@ class Ollama:
     name = NAME
 
     def __init__(
-        self, section: settings.Ollama, *, model: str, max_output_tokens: int, clock: Clock | None = None
+        self,
+        section: settings.Ollama,
+        *,
+        model: str,
+        max_output_tokens: int,
+        clock: Clock | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.model = model
         self.token_budget = max(section.num_ctx - max_output_tokens, 1)
         self._section = section
         self._clock = clock or SystemClock()
+        self._prices = prices or listed()
         self._http = Http("Ollama", section.url)
         self._timeouts = Timeouts(connect=section.connect_timeout, read=section.read_timeout, total=section.timeout)
 
@@ -63,7 +70,7 @@ class Ollama:
         return Completion(
             text=call.text,
             model=answered if isinstance(answered, str) and answered else model,
-            usage=usage(NAME, model, prompt, call.text, counted),
+            usage=self._prices.usage(NAME, model, prompt, call.text, counted),
         )
 
     def health(self) -> Health:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import structlog
 
 from app import telemetry
-from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Status, Submission
+from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Mask, Status, Submission
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -47,13 +47,14 @@ class Page:
 class Analyses:
     """Submit, look, list, cancel, send again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it needs, all by name
         self,
         unit_of_work: UnitOfWork,
         routing: Routing,
         *,
         max_log_bytes: int,
         cache_ttl: float,
+        mask: Mask = Mask.NONE,
         publishers: Mapping[str, Publisher] = MappingProxyType({}),
         afford: Callable[[Transaction, int], None] = lambda _tx, _project: None,
     ) -> None:
@@ -62,6 +63,7 @@ class Analyses:
         self._routing = routing
         self._max_log_bytes = max_log_bytes
         self._cache_ttl = cache_ttl
+        self._mask = mask
         self._publishers = publishers
         self._afford = afford
 
@@ -77,12 +79,14 @@ class Analyses:
         submission = replace(
             submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
         )
-        self._check(submission.log)
+        check_log(submission.log, max_bytes=self._max_log_bytes)
         route = self._routing.route(submission.source)
+        request = _request(submission)
+        submission = replace(submission, mask=submission.mask or self._mask)
         log_hash = log_hash_of(submission)
         with self._unit_of_work() as tx:
             submission = with_prompt(tx, submission, log_hash=log_hash, needed=route.provider != RULES)
-            fingerprint = self._fingerprint(submission, log_hash)
+            fingerprint = self._fingerprint(submission, request, log_hash)
             accepted = None
             looks = submission.cache is not CacheMode.OFF and self._cache_ttl > 0
             if looks:
@@ -163,21 +167,7 @@ class Analyses:
         log.info("analysis_replayed", analysis_id=analysis_id, replays=after.replays)
         return after
 
-    def _check(self, text: str) -> None:
-        size = len(text.encode())
-        if size > self._max_log_bytes:
-            raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {self._max_log_bytes:,}.")
-        if not text or text.isspace():
-            raise LogEmpty
-
-    def _fingerprint(self, submission: Submission, log_hash: str) -> Fingerprint:
-        # the prompt as it was asked for: that a label moved makes no other request of it
-        request = {
-            name: value
-            for name, value in asdict(submission).items()
-            if name not in {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
-            and not (name == "prompt" and value is None)
-        }
+    def _fingerprint(self, submission: Submission, request: Mapping[str, object], log_hash: str) -> Fingerprint:
         question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(
             log_hash=log_hash,
@@ -200,6 +190,25 @@ class Analyses:
             priority=analysis.priority.name,
             cached=analysis.cached,
         )
+
+
+def check_log(text: str, *, max_bytes: int) -> None:
+    """Raises `LogTooLarge` or `LogEmpty` for what nobody would read."""
+    size = len(text.encode())
+    if size > max_bytes:
+        raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {max_bytes:,}.")
+    if not text or text.isspace():
+        raise LogEmpty
+
+
+def _request(submission: Submission) -> Mapping[str, object]:
+    """What was asked, without what may differ when the same is asked again.
+
+    Neither a server's default nor a label that moved makes another request of it.
+    """
+    skipped = {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
+    unsaid = {name for name in ("mask", "prompt") if getattr(submission, name) is None}
+    return {name: value for name, value in asdict(submission).items() if name not in skipped | unsaid}
 
 
 def _count(analysis: Analysis) -> None:

@@ -86,6 +86,7 @@ def exhausted(state: BudgetState) -> BudgetExhausted:
     if budget.cost_micro_usd is not None:
         told.append(f"{used.cost_micro_usd / 1e6:,.2f} of {budget.cost_micro_usd / 1e6:,.2f} US dollars")
     return BudgetExhausted(
-        f"The project's budget for {state.month:%Y-%m} has too little left for a call of a model: {', '.join(told)} are used or "
-        "reserved by calls that run. `source: rules` needs none; an administrator can raise it: PUT /api/v1/budget"
+        f"The project's budget for {state.month:%Y-%m} has too little left for a call of a model: "
+        f"{', '.join(told)} are used or reserved by calls that run. `source: rules` needs none; an administrator can "
+        "raise it: PUT /api/v1/budget"
     )

@@ -27,6 +27,7 @@ def question_key_of(submission: Submission, *, identity: str) -> str:
             submission.analysis_type,
             submission.service_name,
             submission.environment,
+            submission.mask,
             identity_of(submission.prompt_version),
         )
     )

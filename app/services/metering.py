@@ -28,16 +28,16 @@ log = structlog.get_logger(__name__)
 #: timeout or a cancel, may have been paid for and stays counted with its most.
 _FREE = (ProviderThrottled, ProviderUnavailable, ProviderMisconfigured, PromptTooLong)
 
-#: A provider's name and a model's -> micro-dollars for a million tokens in and out; None when nobody knows.
-Prices = Callable[[str, str], tuple[int, int] | None]
+#: A provider's name, a model's, tokens in and out -> micro-dollars, rounded up; None when nobody knows the price.
+Cost = Callable[[str, str, tuple[int, int]], int | None]
 
 
 class Metering:
     """Makes providers of a project pay from its budget."""
 
-    def __init__(self, unit_of_work: UnitOfWork, prices: Prices) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, cost: Cost) -> None:
         self._unit_of_work = unit_of_work
-        self._prices = prices
+        self._cost = cost
 
     def __call__(self, provider: Provider, project_id: int) -> Provider:
         """The same provider; its `complete` raises `BudgetExhausted`, too."""
@@ -63,12 +63,11 @@ class Metering:
 
     def most(self, provider: str, model: str, prompt: Prompt) -> Spending:
         """What a call may need: the prompt, estimated on the high side, and the longest answer it asks for."""
-        asks, answers = self._prices(provider, model) or (0, 0)
-        cost = prompt.tokens_estimated * asks + prompt.max_output_tokens * answers
+        tokens = (prompt.tokens_estimated, prompt.max_output_tokens)
         return Spending(
             requests=1,
-            tokens=prompt.tokens_estimated + prompt.max_output_tokens,
-            cost_micro_usd=-(-cost // 1_000_000),  # rounded up, as `Usage` is
+            tokens=sum(tokens),
+            cost_micro_usd=self._cost(provider, model, tokens) or 0,
         )
 
 
@@ -94,7 +93,7 @@ class _Metered:
         spent = Spending(
             requests=1,
             tokens=usage.prompt_tokens + usage.completion_tokens,
-            cost_micro_usd=usage.cost_micro_usd,
+            cost_micro_usd=usage.cost_micro_usd or 0,
         )
         self._metering.settle(reservation, spent)
         return completion

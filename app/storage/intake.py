@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, text
 
+from app.domain.analyses import Mask
 from app.domain.errors import StorageUnavailable
 from app.domain.records import Entered, Entry, Fate, Lane
 from app.storage import codecs
@@ -20,7 +21,7 @@ _WAITING = "status IN ('queued', 'retrying')"
 _GIVEN = """log_content text, log_zstd text, log_bytes integer, log_hash text, bytes_replaced integer,
     service_name text, environment text, analysis_type text, priority smallint, language text, metadata jsonb,
     request_id text, correlation_id text, idempotency_key text, request_hash text, cache_key text,
-    question_key text, callback jsonb, prompt_name text, prompt_version integer"""
+    question_key text, callback jsonb, mask text, prompt_name text, prompt_version integer"""
 _NAMES = ", ".join(column.split()[0] for column in _GIVEN.split(","))
 _VALUES = _NAMES.replace("log_zstd", "decode(log_zstd, 'base64')")
 _FROM_BATCH = f"json_to_recordset(CAST(:rows AS json)) AS given (number integer, other_id bigint, {_GIVEN})"
@@ -247,5 +248,6 @@ def _row(number: int, entry: Entry, other_id: int | None) -> dict[str, Any]:
         "cache_key": entry.cache_key,
         "question_key": entry.question_key,
         "callback": asked.callback,
+        "mask": asked.mask or Mask.NONE,
         **codecs.prompt_columns(asked.prompt_version),
     }

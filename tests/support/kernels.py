@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.clock import SystemClock
-from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis
+from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis, Mask
 from app.domain.ports import Guard, Provider
 from app.domain.storage_ports import Transaction
 from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
 from app.providers.rules import Rules
 from app.services.analyses import Analyses
+from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Patience
@@ -76,13 +77,14 @@ class Kernel:
         return self.store.rows("SELECT stage, attempt, outcome FROM analysis_attempts ORDER BY analysis_id, epoch")
 
 
-def kernel(  # noqa: PLR0913 - a test says what it wants otherwise
+def kernel(  # noqa: PLR0913 - what tests change, all by name
     store: Store,
     *providers: Provider,
     auto: tuple[str, ...] | None = None,
     max_log_bytes: int = 1_000_000,
     cache_ttl: float = 3600,
     guard: Guard | None = None,
+    mask: Mask = Mask.NONE,
     preparation: PreparationLimits = _PREPARATION,
     meter: Callable[[Provider, int], Provider] = unmetered,
     afford: Callable[[Transaction, int], None] = lambda _tx, _project: None,
@@ -93,7 +95,14 @@ def kernel(  # noqa: PLR0913 - a test says what it wants otherwise
     routing = Routing(providers=made, auto=chain)
     return Kernel(
         store=store,
-        analyses=Analyses(store.unit_of_work, routing, max_log_bytes=max_log_bytes, cache_ttl=cache_ttl, afford=afford),
+        analyses=Analyses(
+            store.unit_of_work,
+            routing,
+            max_log_bytes=max_log_bytes,
+            cache_ttl=cache_ttl,
+            mask=mask,
+            afford=afford,
+        ),
         execution=Execution(
             store.unit_of_work,
             routing,
@@ -105,10 +114,12 @@ def kernel(  # noqa: PLR0913 - a test says what it wants otherwise
             ),
             policy=ExecutionPolicy(
                 lease=60,
-                token_budget=8000,
-                preparation=preparation,
-                retries=RETRIES,
-                recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
+                answers=AnswerPolicy(
+                    token_budget=8000,
+                    preparation=preparation,
+                    retries=RETRIES,
+                    recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
+                ),
             ),
             clock=SystemClock(),
         ),

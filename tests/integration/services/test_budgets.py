@@ -17,12 +17,10 @@ from tests.support.kernels import Kernel, kernel
 from tests.support.stores import PREPARED, Store, at_once
 from tests.support.tiny_providers import answer, scripted
 
-#: Micro-dollars for a million tokens in and out.
-PRICES = {"tiny": (1_000_000, 5_000_000)}
 
-
-def prices(_provider: str, model: str) -> tuple[int, int] | None:
-    return PRICES.get(model)
+def cost(_provider: str, model: str, tokens: tuple[int, int]) -> int | None:
+    """A micro-dollar for each token in, five for each one out."""
+    return tokens[0] + 5 * tokens[1] if model == "tiny" else None
 
 
 def prompt(*, log: PreparedLog = PREPARED, tokens: int = 100, most: int = 50) -> Prompt:
@@ -77,7 +75,7 @@ def budgets(store) -> Budgets:
 
 @pytest.fixture
 def metering(store) -> Metering:
-    return Metering(store.unit_of_work, prices)
+    return Metering(store.unit_of_work, cost)
 
 
 def used(store: Store) -> Spending:
@@ -86,7 +84,7 @@ def used(store: Store) -> Spending:
 
 
 def metered(store: Store, provider, **changes) -> Kernel:
-    return kernel(store, provider, meter=Metering(store.unit_of_work, prices), **changes)
+    return kernel(store, provider, meter=Metering(store.unit_of_work, cost), **changes)
 
 
 @pytest.mark.parametrize(
