@@ -23,6 +23,8 @@ WORDS = {"name": "acme-prompt", "label": "acme-label", "version": "1"}
 #: What each route is asked with; a route that is not here gets nothing but its path.
 BODIES = {
     ("post", "/api/v1/analyses"): {"log_content": LOG, "source": "rules"},
+    ("post", "/api/v1/logs/filter"): {"log_content": LOG},
+    ("post", "/api/v1/logs/statistics"): {"log_content": LOG},
     ("put", "/api/v1/analyses/{analysis_id}/feedback"): {"rating": "down"},
     ("post", "/api/v1/prompts"): {"name": WORDS["name"], "texts": {"en": "Read it carefully."}},
     ("put", "/api/v1/prompts/{name}/labels/{label}"): {"version": 1},
