@@ -15,6 +15,7 @@ from app.domain.keys import ApiKey, KeyLimits, NewKey, Scope
 from app.domain.ports import Clock
 from app.domain.storage_ports import Transaction, UnitOfWork
 from app.services.auditing import note
+from app.services.known_keys import KnownKeys
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +23,6 @@ log = structlog.get_logger(__name__)
 #: The secret has 256 random bits.
 _PREFIX_BYTES = 4
 _SECRET_BYTES = 32
-#: A revoked key stops working everywhere within this many seconds, and a changed limit holds.
-_REMEMBER_SECONDS = 3.0
-_REMEMBER_KEYS = 1000
-#: Seconds between two notes that a key was used.
-_TOUCH_SECONDS = 60.0
 #: What fits a column, and is more than anybody can ask for.
 _MOST_PER_HOUR = 1_000_000_000
 
@@ -47,14 +43,6 @@ class RotatedKey:
     replaced: ApiKey
 
 
-@dataclass(kw_only=True, slots=True)
-class _Remembered:
-    key: ApiKey
-    #: On the process's clock: when it was read, and when its use was last noted down.
-    since: float
-    touched: float | None
-
-
 class Keys:
     """Create, authenticate, list, limit, rotate, revoke.
 
@@ -66,7 +54,7 @@ class Keys:
         self._unit_of_work = unit_of_work
         self._clock = clock
         self._overlap = overlap
-        self._remembered: dict[str, _Remembered] = {}
+        self._known = KnownKeys(unit_of_work, clock)
 
     def create(
         self,
@@ -111,13 +99,13 @@ class Keys:
         prefix, _, secret = rest.partition("_")
         if kind != "bf" or not prefix or not secret or len(token) > 200 or not token.isascii():
             raise KeyInvalid
-        found = self._find(prefix)
+        found = self._known.find(prefix)
         # compare something in either case, so that an unknown prefix takes as long as a wrong secret
         stored = found.key.secret_hash if found else _hash("")
         proven = hmac.compare_digest(stored, _hash(secret))
         if found is None or not proven or not found.key.usable(self._clock.now()):
             raise KeyInvalid
-        self._touch(found)
+        self._known.touch(found)
         return found.key
 
     def list(self, project_id: int | None = None) -> tuple[ApiKey, ...]:
@@ -139,7 +127,7 @@ class Keys:
             limits = _checked(replace(key.limits, **changes))
             tx.keys.limit(prefix, limits)
             note(tx, Act.KEY_LIMIT, prefix, project_id=key.project_id, actor=actor, **_told(limits))
-        self._remembered.pop(prefix, None)
+        self._known.forget(prefix)
         log.info("api_key_limited", prefix=prefix, **_told(limits))
         return replace(key, limits=limits)
 
@@ -181,7 +169,7 @@ class Keys:
             replaced = _held(tx, prefix, project_id)
             told = {"replaced_by": created.key.prefix, "overlap_seconds": overlap}
             note(tx, Act.KEY_ROTATE, prefix, project_id=old.project_id, actor=actor, **told)
-        self._remembered.pop(prefix, None)
+        self._known.forget(prefix)
         log.info("api_key_rotated", prefix=prefix, replaced_by=created.key.prefix, overlap=overlap)
         return RotatedKey(created=created, replaced=replaced)
 
@@ -193,34 +181,9 @@ class Keys:
                 raise _not_found(prefix)
             revoked = _held(tx, prefix, project_id)
             note(tx, Act.KEY_REVOKE, prefix, project_id=key.project_id, actor=actor, name=key.name)
-        self._remembered.pop(prefix, None)
+        self._known.forget(prefix)
         log.info("api_key_revoked", prefix=prefix)
         return revoked
-
-    def _find(self, prefix: str) -> _Remembered | None:
-        """From memory for a few seconds: a key is asked for with every request."""
-        now = self._clock.monotonic()
-        remembered = self._remembered.get(prefix)
-        if remembered and now - remembered.since < _REMEMBER_SECONDS:
-            return remembered
-        with self._unit_of_work.single() as tx:
-            key = tx.keys.find(prefix)
-        if key is None:
-            self._remembered.pop(prefix, None)
-            return None
-        if len(self._remembered) >= _REMEMBER_KEYS:
-            self._remembered.clear()
-        found = _Remembered(key=key, since=now, touched=remembered.touched if remembered else None)
-        self._remembered[prefix] = found
-        return found
-
-    def _touch(self, found: _Remembered) -> None:
-        """Note its use down, once a minute in each process; the store writes once a minute for all of them."""
-        now = self._clock.monotonic()
-        if found.touched is None or now - found.touched >= _TOUCH_SECONDS:
-            found.touched = now
-            with self._unit_of_work.single() as tx:
-                tx.keys.touch(found.key.prefix)
 
 
 def _add(tx: Transaction, draft: NewKey) -> CreatedKey:
