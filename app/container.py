@@ -27,6 +27,7 @@ from app.services.auditing import Auditing
 from app.services.bridges import Bridges
 from app.services.budgets import Budgets
 from app.services.dead_letters import DeadLetters
+from app.services.deliveries import Deliveries
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.events import Events
 from app.services.execution import Execution, ExecutionPolicy
@@ -60,6 +61,7 @@ class Container:
     analyses: Analyses
     previews: Previews
     dead_letters: DeadLetters
+    deliveries: Deliveries
     keys: Keys
     rates: Rates
     auditing: Auditing
@@ -131,6 +133,7 @@ def build(settings: Settings) -> Container:
             max_replays=settings.limits.max_replays,
             max_record_replays=settings.kafka.max_replays,
         ),
+        deliveries=Deliveries(unit_of_work),
         keys=Keys(unit_of_work, clock, overlap=settings.keys.overlap_seconds),
         rates=Rates(counter, {Rate.SUBMIT: settings.keys.submits_per_hour, Rate.READ: settings.keys.reads_per_hour}),
         auditing=Auditing(unit_of_work),

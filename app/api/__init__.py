@@ -15,6 +15,7 @@ from app.api import (
     prompts,
     reports,
     statistics,
+    webhooks,
 )
 
 #: Every resource of the OpenAPI document.
@@ -25,6 +26,7 @@ BLUEPRINTS = (
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,
+    webhooks.blueprint,
     statistics.blueprint,
     heimdall.blueprint,
     keys.blueprint,

@@ -9,12 +9,14 @@ import orjson
 from marshmallow import ValidationError, fields
 
 from app.api.context import container, limits
+from app.api.cursors import MAX_ID
 from app.domain.stored_prompts import WORD, PromptWish
 from app.pipeline.timestamps import offset
 
 #: Integers a JSON number carries without loss everywhere.
 _EXACT = 2**53
 _COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
+_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 class Name(fields.String):
@@ -154,6 +156,15 @@ class PageSize(fields.Integer):
         # int() takes "1_0" and a million digits too
         if not _COUNT.fullmatch(str(value)) or not 1 <= int(value) <= largest:
             raise ValidationError(f"A whole number from 1 to {largest}.")
+        return int(value)
+
+
+class Id(fields.Integer):
+    """The id of an analysis."""
+
+    def _validated(self, value: Any) -> int:
+        if not _ID.fullmatch(str(value)) or int(value) > MAX_ID:
+            raise ValidationError("A whole number from 1 on.")
         return int(value)
 
 

@@ -11,6 +11,7 @@ import click
 from app.cli.show import FORMATS
 from app.client import SubmitOptions
 from app.domain.analyses import CacheMode, Language, Mask, Priority
+from app.domain.deliveries import WebhookFormat
 from app.domain.diagnoses import Severity
 
 P = ParamSpec("P")
@@ -118,6 +119,11 @@ _SUBMIT_OPTIONS = (
     ),
     click.option("--webhook", metavar="URL", help="Have the server send the result there, too."),
     click.option(
+        "--webhook-format",
+        type=choice(WebhookFormat),
+        help="What is sent there: the analysis, or a message for Slack [default: standard].",
+    ),
+    click.option(
         "--idempotency-key",
         metavar="KEY",
         callback=_header,
@@ -159,6 +165,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
             cache=given["cache"],
             metadata=given["metadata"],
             webhook_url=given["webhook"],
+            webhook_format=given["webhook_format"],
         ),
         wait=wait or follow or fail_on is not None or format_ not in {None, "json"},
         follow=follow,

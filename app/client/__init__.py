@@ -6,12 +6,14 @@ from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
 from app.client.logs import Question, RemoteLogs, RemotePage, RemotePlan, RemoteRecord
 from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
+from app.client.webhooks import Delivery, RemoteWebhooks
 
 __all__ = [
     "ApiError",
     "Client",
     "ClientError",
     "ConnectionInvalid",
+    "Delivery",
     "NewVersion",
     "Prompt",
     "PromptVersion",
@@ -23,6 +25,7 @@ __all__ = [
     "RemotePlan",
     "RemotePrompts",
     "RemoteRecord",
+    "RemoteWebhooks",
     "ServerUnreachable",
     "SubmitOptions",
     "Submitted",

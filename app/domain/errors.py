@@ -10,7 +10,7 @@
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
     ├── RateLimited                  the key was used too often
-    ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound  PromptNotFound
+    ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  DeliveryNotFound  KeyNotFound  PromptNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
     │   ├── PromptLabelInUse  PromptsFull  NothingToRate
     │   └── KeyReplaced
@@ -27,7 +27,7 @@
     │   └── LeaseLost  CancelRequested  DeadlineExceeded  ShuttingDown
     ├── WorkerLost                   the worker died too often with this analysis
     ├── DeliveryFailed               the receiver of an event did not acknowledge it
-    │   └── ReceiverGone
+    │   └── ReceiverGone  ReceiverDisabled
     ├── RecordRefused                a record of Kafka is not a request we can take
     │   ├── RecordUnreadable  RecordTooLarge  RecordInvalid
     │   └── CallbackTopicRefused  RequestConflict
@@ -160,6 +160,12 @@ class DeadLetterNotFound(NotFound):
     """There is no such dead letter."""
 
     code = "dead_letter_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no such delivery."""
+
+    code = "delivery_not_found"
 
 
 class KeyNotFound(NotFound):
@@ -396,6 +402,13 @@ class ReceiverGone(DeliveryFailed):
     """The receiver wants to hear no more of this."""
 
     code = "receiver_gone"
+    retryable = False
+
+
+class ReceiverDisabled(DeliveryFailed):
+    """The receiver wanted to hear no more, and was not asked."""
+
+    code = "receiver_disabled"
     retryable = False
 
 

@@ -22,6 +22,7 @@ from app.domain.announcements import Announcement, OutboxDepth
 from app.domain.audit import AuditLog
 from app.domain.budgets import Budgets
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
+from app.domain.deliveries import Deliveries
 from app.domain.keys import Keys
 from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
@@ -337,6 +338,10 @@ class Transaction(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Events."""
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Webhooks."""
 
     @property
     def statistics(self) -> Statistics:

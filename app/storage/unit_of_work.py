@@ -14,6 +14,7 @@ from app.storage.budgets import PostgresBudgets
 from app.storage.claims import PostgresClaims
 from app.storage.dead_letters import PostgresDeadLetters
 from app.storage.dead_records import PostgresDeadRecords
+from app.storage.deliveries import PostgresDeliveries
 from app.storage.direct import direct
 from app.storage.dispatch import PostgresDispatch
 from app.storage.engine import translated
@@ -73,6 +74,11 @@ class PostgresTransaction:
     def outbox(self) -> PostgresOutbox:
         """Events."""
         return PostgresOutbox(self._connection)
+
+    @cached_property
+    def deliveries(self) -> PostgresDeliveries:
+        """Webhooks."""
+        return PostgresDeliveries(self._connection)
 
     @cached_property
     def statistics(self) -> PostgresStatistics:

@@ -63,6 +63,8 @@ def test_every_documented_resource_is_in_the_document(document):
         "/api/v1/dead-letters/replay",
         "/api/v1/dead-letters/{letter_id}",
         "/api/v1/dead-letters/{letter_id}/replay",
+        "/api/v1/webhooks",
+        "/api/v1/webhooks/{delivery_id}/redeliver",
         "/api/v1/heimdall/status",
         "/api/v1/stats",
         "/metrics",
