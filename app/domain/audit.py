@@ -25,6 +25,7 @@ class Act(StrEnum):
     PROMPT_DELETE = "prompt.delete"
     DEAD_LETTER_REPLAY = "dead_letter.replay"
     DEAD_LETTER_DISCARD = "dead_letter.discard"
+    WEBHOOK_REDELIVER = "webhook.redeliver"
     BUDGET_SET = "budget.set"
 
 

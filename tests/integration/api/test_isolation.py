@@ -5,6 +5,7 @@ neighbor has filled the database, naming what the neighbor has. Both must hear t
 """
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -81,7 +82,8 @@ def filled(container: Container, client: FlaskClient, store: Store, key: dict[st
 
     store.project = store.ask("SELECT id FROM projects WHERE name = :name", name=NEIGHBOR)
     ids = [post("/api/v1/analyses", {"log_content": LOG, "cache": "off", "service_name": "acme-shop"})["id"]]
-    ids += [post("/api/v1/analyses", {"log_content": LOG, "cache": "off"})["id"] for _ in range(2)]
+    told = {"log_content": LOG, "cache": "off", "webhook_url": "https://example.com/acme"}
+    ids += [post("/api/v1/analyses", told)["id"] for _ in range(2)]
     store.conclude(store.claimed(ids[1], stage=Stage.PREPARE), replace(COMPLETED, provider="rules"))
     failed = replace(COMPLETED, status=Status.FAILED, diagnosis=None, error=Failure.of(ProviderTimeout()))
     store.conclude(store.claimed(ids[2], stage=Stage.PREPARE), failed)
@@ -90,7 +92,14 @@ def filled(container: Container, client: FlaskClient, store: Store, key: dict[st
     post(f"/api/v1/prompts/{WORDS['name']}/labels/{WORDS['label']}", {"version": 1}, "put")
     post("/api/v1/budget", {"requests": 1000}, "put")
     assert client.get(f"/api/v1/dead-letters/analysis-{ids[2]}", headers=key).status_code == 200
-    return {"analysis_id": str(ids[1]), "letter_id": f"analysis-{ids[2]}", "prefix": key["X-API-Key"].split("_")[1]}
+    [delivery] = client.get(f"/api/v1/webhooks?analysis_id={ids[1]}", headers=key).json["items"]
+    post(f"/api/v1/webhooks/{delivery['id']}/redeliver", {})
+    return {
+        "delivery_id": delivery["id"],
+        "analysis_id": str(ids[1]),
+        "letter_id": f"analysis-{ids[2]}",
+        "prefix": key["X-API-Key"].split("_")[1],
+    }
 
 
 def asks(client: FlaskClient, names: dict[str, str]) -> list[Ask]:
@@ -132,7 +141,13 @@ def rows_of(store: Store, name: str) -> dict[str, list]:
 def test_a_project_hears_the_same_of_every_route_whether_it_has_a_neighbor_or_not(container, client, store):
     neighbor = key_of(container, NEIGHBOR)
     # ids are given out in order: what the neighbor will have is not there yet
-    nobody = {**WORDS, "analysis_id": "2", "letter_id": "analysis-3", "prefix": neighbor["X-API-Key"].split("_")[1]}
+    nobody = {
+        **WORDS,
+        "delivery_id": str(uuid.uuid4()),
+        "analysis_id": "2",
+        "letter_id": "analysis-3",
+        "prefix": neighbor["X-API-Key"].split("_")[1],
+    }
     alone = key_of(container, "alone")
     before = [heard(client, ask, alone) for ask in asks(client, nobody)]
     names = {**WORDS, **filled(container, client, store, neighbor)}
@@ -153,6 +168,8 @@ def test_what_one_project_has_is_there_for_its_own_key(container, client, store)
         for ask in asks(client, names)
         if ask.method == "get" and client.open(ask.url, headers=key).status_code != 200
     ]
+    acts = {entry["act"] for entry in client.get("/api/v1/audit-log", headers=key).json["items"]}
+    assert acts == {"key.create", "prompt.create", "prompt.label", "budget.set", "webhook.redeliver"}
     # the bridges answer for one project only
     assert missing == ["/api/v1/heimdall/status"]
 
