@@ -50,7 +50,7 @@ class Watchful:
 
 
 class Crowded:
-    """Answers when as many calls as wanted are there at once, or nobody else comes; remembers how many there were."""
+    """Answers at once, any number of threads, and counts its calls."""
 
     name, model, token_budget = "ollama", "tiny", 8000
 
