@@ -8,7 +8,9 @@ from app.clock import SystemClock
 from app.domain.analyses import Mask, Source
 from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
+from app.domain.rates import Rate
 from app.guards.factories import make_guard
+from app.guards.rates import make_rates
 from app.pipeline.masking import own_places
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
@@ -21,7 +23,9 @@ from app.services.analyses import Analyses
 from app.services.announcing import AnnouncePolicy, Announcing
 from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
+from app.services.auditing import Auditing
 from app.services.bridges import Bridges
+from app.services.budgets import Budgets
 from app.services.dead_letters import DeadLetters
 from app.services.deliveries import Deliveries
 from app.services.dispatching import Dispatching, DispatchPolicy
@@ -32,8 +36,10 @@ from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.metering import Metering
 from app.services.previews import PreviewPolicy, Previews
 from app.services.prompts import PromptPolicy, Prompts
+from app.services.rates import Rates
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
@@ -57,6 +63,9 @@ class Container:
     dead_letters: DeadLetters
     deliveries: Deliveries
     keys: Keys
+    rates: Rates
+    auditing: Auditing
+    budgets: Budgets
     health: HealthCheck
     execution: Execution
     dispatching: Dispatching
@@ -86,6 +95,8 @@ def build(settings: Settings) -> Container:
     stops = PostgresStopSignal(engine)
     routing = _routing(settings)
     guarded = make_guard(settings, clock)
+    counter = make_rates(settings, clock)
+    budgets = Budgets(unit_of_work, clock)
     costs = prices.load(settings.ai.prices)
     publishers = _publishers(settings, clock)
     bridges = Bridges(
@@ -100,6 +111,7 @@ def build(settings: Settings) -> Container:
         stops.close()
         broker.close()
         guarded.close()
+        counter.close()
         engine.dispose()
 
     return Container(
@@ -112,6 +124,7 @@ def build(settings: Settings) -> Container:
             cache_ttl=settings.cache.ttl_seconds,
             mask=Mask(settings.redaction.mask),
             publishers=publishers,
+            afford=budgets.check,
         ),
         previews=Previews(unit_of_work, routing, policy=_preview_policy(settings), cost=costs.cost, clock=clock),
         dead_letters=DeadLetters(
@@ -121,7 +134,10 @@ def build(settings: Settings) -> Container:
             max_record_replays=settings.kafka.max_replays,
         ),
         deliveries=Deliveries(unit_of_work),
-        keys=Keys(unit_of_work, clock),
+        keys=Keys(unit_of_work, clock, overlap=settings.keys.overlap_seconds),
+        rates=Rates(counter, {Rate.SUBMIT: settings.keys.submits_per_hour, Rate.READ: settings.keys.reads_per_hour}),
+        auditing=Auditing(unit_of_work),
+        budgets=budgets,
         health=HealthCheck(
             unit_of_work,
             essential=(
@@ -142,6 +158,7 @@ def build(settings: Settings) -> Container:
                 Asking(max_output_tokens=settings.preparation.max_output_tokens),
                 guarded.guard,
                 patience=_patience(settings),
+                meter=Metering(unit_of_work, costs.cost),
             ),
             policy=_execution_policy(settings),
             clock=clock,

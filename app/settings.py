@@ -300,6 +300,16 @@ class Limits(Section):
     max_replays: int = Field(1000, ge=1, description="Most dead letters that one call sends again.")
 
 
+class Keys(Section):
+    """API keys that say nothing else of themselves."""
+
+    submits_per_hour: int = Field(100, ge=0, description="Submissions a key may make in an hour; 0: any number.")
+    reads_per_hour: int = Field(
+        3600, ge=0, description="Requests other than submissions a key may make in an hour; 0: any number."
+    )
+    overlap_seconds: float = Field(86_400.0, ge=0, description="How long a key that was rotated stays valid.")
+
+
 class Preparation(Section):
     """How a log becomes a prompt."""
 
@@ -446,6 +456,7 @@ class Settings(Section):
     retention: Retention = Retention()
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
+    keys: Keys = Keys()
     preparation: Preparation = Preparation()
     redaction: Redaction = Redaction()
     prompts: Prompts = Prompts()

@@ -2,10 +2,13 @@
 
 from app.api import (
     analyses,
+    audit,
+    budgets,
     dead_letters,
     feedback,
     health,
     heimdall,
+    keys,
     logs,
     metrics,
     openapi,
@@ -26,6 +29,10 @@ BLUEPRINTS = (
     webhooks.blueprint,
     statistics.blueprint,
     heimdall.blueprint,
+    keys.blueprint,
+    keys.own,
+    budgets.blueprint,
+    audit.blueprint,
     health.blueprint,
 )
 #: What serves programs that read no OpenAPI, and the document itself.

@@ -14,6 +14,7 @@ from app.api.openapi import DRY_RUN, IDEMPOTENCY_KEY, SUBMISSION_BODY
 from app.api.parsing import Blueprint
 from app.domain.analyses import TERMINAL, Analysis, Filter, Submission
 from app.domain.keys import Scope
+from app.domain.rates import Rate
 
 blueprint = Blueprint("analyses", __name__, url_prefix="/api/v1", description="A log goes in, a diagnosis comes out.")
 
@@ -101,7 +102,7 @@ def look(shown: dict[str, Any], analysis_id: str) -> Answer:
 
 
 @blueprint.route("/analyses/<analysis_id>/cancel", methods=["POST"])
-@needs(Scope.SUBMIT)
+@needs(Scope.SUBMIT, rate=Rate.READ)
 @blueprint.arguments(schemas.NothingSchema(), location="query")
 @blueprint.response(202, _ANALYSIS, description="Asked to stop.")
 def cancel(_nothing: dict[str, Any], analysis_id: str) -> Answer:

@@ -11,6 +11,7 @@ from app.api.fields import Comment
 from app.api.parsing import Blueprint
 from app.api.schemas import NothingSchema, Strict
 from app.domain.keys import Scope
+from app.domain.rates import Rate
 from app.domain.stored_prompts import Feedback, Rating
 
 blueprint = Blueprint("feedback", __name__, url_prefix="/api/v1", description="Was the diagnosis of use?")
@@ -35,7 +36,7 @@ class FeedbackSchema(Schema):
 
 
 @blueprint.route("/analyses/<analysis_id>/feedback", methods=["PUT"])
-@needs(Scope.SUBMIT)
+@needs(Scope.SUBMIT, rate=Rate.READ)
 @blueprint.arguments(RatingSchema())
 @blueprint.response(200, FeedbackSchema())
 def rate(said: dict[str, Any], analysis_id: str) -> Feedback:

@@ -54,7 +54,9 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Administration": {
             "doctor": ("app.cli.doctor:doctor", "Check everything Bifrost depends on, and say what to do."),
             "heimdall": ("app.cli.heimdall:heimdall", "Show how the bridge to Kafka is, and make its topics."),
-            "keys": ("app.cli.keys:keys", "Create, list and revoke API keys."),
+            "keys": ("app.cli.keys:keys", "Create, list, limit, rotate and revoke API keys."),
+            "budgets": ("app.cli.budgets:budgets", "Show and set what projects may spend in a month."),
+            "audit": ("app.cli.audit:audit", "List administrative acts, latest first."),
             "db": ("app.cli.database:db", "Upgrade, downgrade and show the database's schema."),
             "config": ("app.cli.configuration:config", "Show the effective settings."),
             "completion": (

@@ -1,5 +1,6 @@
 """The Python client of Bifrost's HTTP API, which the command line uses too: `Client(url, api_key).submit(log)`."""
 
+from app.client.administration import RemoteAdministration
 from app.client.answers import RemoteAnalysis, Usage
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
@@ -17,6 +18,7 @@ __all__ = [
     "Prompt",
     "PromptVersion",
     "Question",
+    "RemoteAdministration",
     "RemoteAnalysis",
     "RemoteLogs",
     "RemotePage",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from app.client.administration import RemoteAdministration
 from app.client.answers import RemoteAnalysis, read_analysis
 from app.client.bodies import load
 from app.client.dead_letters import RemoteDeadLetters
@@ -128,6 +129,11 @@ class Client:
     def plan(self, log: str | bytes, options: SubmitOptions | None = None) -> RemotePlan:
         """What `submit` would do with this log. Nothing is stored, nobody is asked."""
         return self.logs.plan(log, _given(options or SubmitOptions()))
+
+    @property
+    def administration(self) -> RemoteAdministration:
+        """Keys, the budget, the audit log."""
+        return RemoteAdministration(self._transport)
 
     @property
     def dead_letters(self) -> RemoteDeadLetters:

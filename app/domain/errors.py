@@ -9,9 +9,11 @@
     ├── NotAllowed                   the caller needs another key
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
+    ├── RateLimited                  the key was used too often
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  DeliveryNotFound  KeyNotFound  PromptNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
-    │   └── PromptLabelInUse  PromptsFull  NothingToRate
+    │   ├── PromptLabelInUse  PromptsFull  NothingToRate
+    │   └── KeyReplaced
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable  PreviewsBusy
     │   └── MigrationsPending
@@ -19,7 +21,8 @@
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
     │   ├── ProviderResting  ProviderBusy                                it was not asked
     │   ├── AnswerTruncated  AnswerMalformed  AnswerRefused              ask differently
-    │   └── PromptTooLong  ProviderMisconfigured  ProviderNotConfigured  do not try again
+    │   ├── PromptTooLong  ProviderMisconfigured  ProviderNotConfigured  do not try again
+    │   └── BudgetExhausted                                              not before it is raised, or next month
     ├── Interrupted                  a running call must end now
     │   └── LeaseLost  CancelRequested  DeadlineExceeded  ShuttingDown
     ├── WorkerLost                   the worker died too often with this analysis
@@ -134,6 +137,13 @@ class ScopeMissing(NotAllowed):
     code = "scope_missing"
 
 
+class RateLimited(BifrostError):
+    """This API key was used as often as it may be in an hour."""
+
+    code = "rate_limited"
+    retryable = True
+
+
 class NotFound(BifrostError):
     """There is no such thing."""
 
@@ -222,6 +232,12 @@ class NothingToRate(Conflict):
     """The analysis has no diagnosis that could be rated."""
 
     code = "nothing_to_rate"
+
+
+class KeyReplaced(Conflict):
+    """The API key was rotated before: rotate the one that replaced it."""
+
+    code = "key_replaced"
 
 
 class Unavailable(BifrostError):
@@ -330,6 +346,12 @@ class ProviderNotConfigured(ProviderError):
     """The provider asked for is not configured on this server."""
 
     code = "provider_not_configured"
+
+
+class BudgetExhausted(ProviderError):
+    """The project's budget of this month has not enough left for a call of a model."""
+
+    code = "budget_exhausted"
 
 
 class Interrupted(BifrostError):

@@ -19,9 +19,11 @@ from app.domain.analyses import (
     Submission,
 )
 from app.domain.announcements import Announcement, OutboxDepth
+from app.domain.audit import AuditLog
+from app.domain.budgets import Budgets
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.deliveries import Deliveries
-from app.domain.keys import ApiKey, NewKey
+from app.domain.keys import Keys
 from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
 from app.domain.prompt_ports import Feedbacks, Prompts
@@ -247,25 +249,6 @@ class Dispatch(Protocol):
         """Every queue with open work."""
 
 
-class Keys(Protocol):
-    """API keys and their projects."""
-
-    def add(self, key: NewKey) -> ApiKey:
-        """Store; makes the project when it is new."""
-
-    def find(self, prefix: str) -> ApiKey | None:
-        """By the public part."""
-
-    def list(self) -> Sequence[ApiKey]:
-        """All, newest first."""
-
-    def revoke(self, prefix: str) -> bool:
-        """From now on it is invalid. False: unknown or already revoked."""
-
-    def touch(self, prefix: str) -> None:
-        """It was used now (kept to the minute)."""
-
-
 class Outbox(Protocol):
     """Events that are still to be published. Marks are fenced by the claim; the database's clock decides."""
 
@@ -343,6 +326,14 @@ class Transaction(Protocol):
     @property
     def keys(self) -> Keys:
         """API keys."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """Administrative acts."""
+
+    @property
+    def budgets(self) -> Budgets:
+        """What projects may spend."""
 
     @property
     def outbox(self) -> Outbox:

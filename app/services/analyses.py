@@ -1,6 +1,6 @@
 """Analyses, for whoever submits and reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from app.domain.errors import (
     LogTooLarge,
 )
 from app.domain.ports import Publisher
-from app.domain.storage_ports import Fingerprint, UnitOfWork
+from app.domain.storage_ports import Fingerprint, Transaction, UnitOfWork
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
 from app.services.choosing import with_prompt
@@ -47,7 +47,7 @@ class Page:
 class Analyses:
     """Submit, look, list, cancel, send again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it needs, all by name
         self,
         unit_of_work: UnitOfWork,
         routing: Routing,
@@ -56,19 +56,22 @@ class Analyses:
         cache_ttl: float,
         mask: Mask = Mask.NONE,
         publishers: Mapping[str, Publisher] = MappingProxyType({}),
+        afford: Callable[[Transaction, int], None] = lambda _tx, _project: None,
     ) -> None:
+        """`afford` raises `BudgetExhausted` when a project has nothing left for a call of a model."""
         self._unit_of_work = unit_of_work
         self._routing = routing
         self._max_log_bytes = max_log_bytes
         self._cache_ttl = cache_ttl
         self._mask = mask
         self._publishers = publishers
+        self._afford = afford
 
     def submit(self, submission: Submission) -> Submitted:
         """Accept. When this returns, the analysis is committed; nothing was said to the broker.
 
         Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`,
-        `PromptUnknown`.
+        `PromptUnknown`, `BudgetExhausted`.
         """
         if submission.callback is not None:
             submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
@@ -95,6 +98,9 @@ class Analyses:
                 )
             if accepted is None:
                 accepted = tx.analyses.add(submission, route=route, fingerprint=fingerprint)
+                # what is here already, and what needs no call, is answered all the same
+                if route.provider != RULES and not accepted.replayed:
+                    self._afford(tx, submission.project_id)
             analysis = tx.analyses.get(submission.project_id, accepted.analysis_id)
         if analysis is None:
             raise AnalysisNotFound

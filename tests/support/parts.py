@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from app.clock import SystemClock
 from app.domain.analyses import TERMINAL, Analysis, Filter, Stage, Status, Submission
 from app.domain.announcements import OutboxDepth
+from app.domain.budgets import BudgetState
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -21,6 +22,7 @@ from app.domain.errors import (
 from app.domain.guards import Load
 from app.domain.keys import ApiKey, Scope
 from app.domain.ports import Health
+from app.domain.rates import Rate, Standing
 from app.domain.records import BridgeState
 from app.domain.statistics import Counts, ModelTally, Summary, tally
 from app.domain.storage_ports import QueueDepth
@@ -183,6 +185,25 @@ class Statistics:
         return Summary(hours=hours, since=_START, total=tally(self.counts), models=models)
 
 
+class Budgets:
+    """Nobody has one."""
+
+    def states(self) -> tuple[BudgetState, ...]:
+        return ()
+
+
+class Rates:
+    """Counts nothing unless `standing` says where everybody stands."""
+
+    def __init__(self) -> None:
+        self.standing: Standing | None = None
+        self.taken: list[tuple[str, Rate, int]] = []
+
+    def take(self, key: ApiKey, rate: Rate, *, count: int = 1) -> Standing | None:
+        self.taken.append((key.prefix, rate, count))
+        return self.standing
+
+
 @dataclass
 class Parts:
     """Looks to the API like a container."""
@@ -194,6 +215,8 @@ class Parts:
     def __post_init__(self) -> None:
         self.analyses = Analyses(self.settings.limits.max_log_bytes)
         self.announcing = Announcing()
+        self.rates = Rates()
+        self.budgets = Budgets()
         self.bridges = Bridges()
         self.statistics = Statistics()
         self.previews = make_previews(self.analyses, max_log_bytes=self.settings.limits.max_log_bytes)
