@@ -7,7 +7,7 @@ from app.broker import CeleryBroker
 from app.clock import SystemClock
 from app.domain.analyses import Source
 from app.domain.errors import ConfigurationInvalid
-from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
+from app.domain.ports import Clock, DueSignal, Health, Offering, Publisher, StopSignal
 from app.guards.factories import make_guard
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
@@ -28,12 +28,14 @@ from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.models import Models
 from app.services.prompts import PromptPolicy, Prompts
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
 from app.services.settling import RetryPolicy
 from app.services.statistics import Statistics
+from app.services.waiting import Waiting
 from app.settings import Settings
 from app.storage import schema
 from app.storage.engine import make_engine
@@ -61,6 +63,8 @@ class Container:
     bridges: Bridges
     prompts: Prompts
     feedbacks: Feedbacks
+    waiting: Waiting
+    models: Models
     due: DueSignal
     stops: StopSignal
     close: Callable[[], None]
@@ -77,7 +81,8 @@ def build(settings: Settings) -> Container:
     broker = CeleryBroker()
     due = PostgresDueSignal(engine)
     stops = PostgresStopSignal(engine)
-    routing = _routing(settings)
+    providers = _providers(settings)
+    routing = Routing(providers=providers, auto=tuple(name for name in settings.ai.chain if name != RULES))
     guarded = make_guard(settings, clock)
     publishers = _publishers(settings, clock)
     bridges = Bridges(
@@ -86,8 +91,17 @@ def build(settings: Settings) -> Container:
         session_timeout=settings.kafka.session_timeout,
     )
     needed = schema.head()
+    analyses = Analyses(
+        unit_of_work,
+        routing,
+        max_log_bytes=settings.limits.max_log_bytes,
+        cache_ttl=settings.cache.ttl_seconds,
+        publishers=publishers,
+    )
+    waiting = Waiting(unit_of_work, analyses, room=settings.web.waiting, clock=clock)
 
     def close() -> None:
+        waiting.close()
         due.close()
         stops.close()
         broker.close()
@@ -97,13 +111,7 @@ def build(settings: Settings) -> Container:
     return Container(
         settings=settings,
         clock=clock,
-        analyses=Analyses(
-            unit_of_work,
-            routing,
-            max_log_bytes=settings.limits.max_log_bytes,
-            cache_ttl=settings.cache.ttl_seconds,
-            publishers=publishers,
-        ),
+        analyses=analyses,
         dead_letters=DeadLetters(
             unit_of_work,
             routing,
@@ -155,13 +163,15 @@ def build(settings: Settings) -> Container:
         bridges=bridges,
         prompts=Prompts(unit_of_work, _prompt_policy(settings)),
         feedbacks=Feedbacks(unit_of_work),
+        waiting=waiting,
+        models=Models(providers, routing, keep=settings.ai.models_seconds, clock=clock),
         due=due,
         stops=stops,
         close=close,
     )
 
 
-def _routing(settings: Settings) -> Routing:
+def _providers(settings: Settings) -> dict[str, Offering]:
     unknown = [name for name in settings.ai.chain if name not in FACTORIES]
     if unknown:
         raise ConfigurationInvalid(
@@ -169,10 +179,7 @@ def _routing(settings: Settings) -> Routing:
             f"{', '.join(unknown)}; there are {', '.join(FACTORIES)}"
         )
     made = {name: factory(settings) for name, factory in FACTORIES.items()}
-    return Routing(
-        providers={name: provider for name, provider in made.items() if provider is not None},
-        auto=tuple(name for name in settings.ai.chain if name != RULES),
-    )
+    return {name: provider for name, provider in made.items() if provider is not None}
 
 
 def _publishers(settings: Settings, clock: Clock) -> dict[str, Publisher]:

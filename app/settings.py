@@ -140,6 +140,14 @@ class Web(Section):
     workers: int = Field(2, ge=1, description="Web processes.")
     threads: int = Field(32, ge=1, description="Threads in each web process; most of them wait for clients.")
     active: int = Field(4, ge=1, description="Requests that each web process works on at the same time.")
+    waiting: int = Field(
+        16,
+        ge=0,
+        description="Requests of each web process that wait for the end of an analysis at the same time (`wait`); each "
+        "has a thread meanwhile. One more is answered at once, with the analysis as it stands.",
+    )
+    max_wait_seconds: Seconds = Field(60.0, description="Longest `wait` of a request.")
+    analyze_seconds: Seconds = Field(30.0, description="How long `POST /analyze` waits when no `wait` is given.")
 
 
 class Client(Section):
@@ -288,6 +296,7 @@ class Limits(Section):
     max_idempotency_key_chars: int = Field(255, ge=1, le=255, description="Longest `Idempotency-Key`.")
     page_default: int = Field(50, ge=1, description="`limit` of a list when none is given.")
     page_max: int = Field(500, ge=1, description="Largest `limit` of a list.")
+    max_offset: int = Field(10_000, ge=0, description="Largest `offset` of `POST /history`; cursors have no limit.")
     max_replays: int = Field(1000, ge=1, description="Most dead letters that one call sends again.")
 
 
@@ -340,6 +349,9 @@ class Ai(Section):
     chain: Names = Field((), description="Providers asked for `source: auto`, in order; the rules always come last.")
     model: str | None = Field(None, description="Default model of every provider that does not name its own.")
     api_key: SecretStr | None = Field(None, description="Default key of every provider that does not name its own.")
+    models_seconds: float = Field(
+        60.0, ge=0, description="How long a web process remembers which models the providers offer."
+    )
 
 
 class Ollama(Section):

@@ -1,6 +1,18 @@
 """HTTP for programs: one file per resource, no logic."""
 
-from app.api import analyses, dead_letters, feedback, health, heimdall, metrics, openapi, prompts, statistics
+from app.api import (
+    analyses,
+    dead_letters,
+    feedback,
+    health,
+    heimdall,
+    metrics,
+    models,
+    openapi,
+    prompts,
+    shortcuts,
+    statistics,
+)
 
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
@@ -9,6 +21,8 @@ BLUEPRINTS = (
     prompts.blueprint,
     dead_letters.blueprint,
     statistics.blueprint,
+    models.blueprint,
+    shortcuts.blueprint,
     heimdall.blueprint,
     health.blueprint,
 )

@@ -34,26 +34,31 @@ class Body:
     bytes_replaced: int = 0
 
 
-def read(request: Request, limits: Limits) -> Body:
+def read(request: Request, limits: Limits, *, beside: frozenset[str] = frozenset()) -> Body:
     """The fields of a submission, from JSON, plain text or a form; not yet validated.
 
+    `beside`: parameters of the query that are no fields; whoever names them reads them.
     Raises `LogTooLarge`, `BodyUnreadable`, `BodyTooSlow`, `MediaTypeUnsupported`, `RequestInvalid`.
     """
     reader = _READERS.get(request.mimetype)
     if reader is None:
         kinds = ", ".join(_READERS)
         raise MediaTypeUnsupported(f"Send a body with one of these Content-Types: {kinds}.")
-    return reader(request, limits)
+    twice = [name for name in beside if len(request.args.getlist(name)) > 1]
+    if twice:
+        raise RequestInvalid([FieldError(where="query", field=twice[0], message="Given more than once.")])
+    query = MultiDict([(name, value) for name, value in request.args.items(multi=True) if name not in beside])
+    return reader(request, query, limits)
 
 
-def _json(request: Request, limits: Limits) -> Body:
-    _refuse_query(request)
+def _json(request: Request, query: MultiDict[str, str], limits: Limits) -> Body:
+    _refuse_query(query)
     check_utf8(request.mimetype_params)
     return parse_json(receive(request, limits.max_log_bytes * _JSON_GROWTH + _ENVELOPE_BYTES))
 
 
-def _text(request: Request, limits: Limits) -> Body:
-    fields = _strings(request.args)
+def _text(request: Request, query: MultiDict[str, str], limits: Limits) -> Body:
+    fields = _strings(query)
     if LOG_FIELD in fields:
         raise RequestInvalid([FieldError(where="query", field=LOG_FIELD, message="The body is the log.")])
     # three bytes more, so that a byte order mark does not make a log of just the right size too large
@@ -61,7 +66,7 @@ def _text(request: Request, limits: Limits) -> Body:
     return Body(fields={**fields, LOG_FIELD: log.text}, bytes_replaced=log.bytes_replaced)
 
 
-def _form(request: Request, limits: Limits) -> Body:
+def _form(request: Request, query: MultiDict[str, str], limits: Limits) -> Body:
     data = receive(request, limits.max_log_bytes + _ENVELOPE_BYTES)
     parser = FormDataParser(max_form_memory_size=len(data), max_form_parts=100, silent=False)
     try:
@@ -69,7 +74,7 @@ def _form(request: Request, limits: Limits) -> Body:
     except (ValueError, RequestEntityTooLarge) as error:
         raise BodyUnreadable("The body is not a readable form.") from error
     try:
-        fields = _strings(MultiDict([*request.args.items(multi=True), *form.items(multi=True)]))
+        fields = _strings(MultiDict([*query.items(multi=True), *form.items(multi=True)]))
         return _form_body(fields, files)
     finally:
         for parts in files.listvalues():
@@ -89,7 +94,7 @@ def _form_body(fields: dict[str, object], files: MultiDict[str, FileStorage]) ->
     return Body(fields={**fields, LOG_FIELD: log.text}, bytes_replaced=log.bytes_replaced)
 
 
-_READERS: Mapping[str, Callable[[Request, Limits], Body]] = {
+_READERS: Mapping[str, Callable[[Request, MultiDict[str, str], Limits], Body]] = {
     "application/json": _json,
     "text/plain": _text,
     "multipart/form-data": _form,
@@ -135,11 +140,11 @@ def _refuse_constant(name: str) -> None:
 # ── strings of a query or a form ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _refuse_query(request: Request) -> None:
+def _refuse_query(query: MultiDict[str, str]) -> None:
     """With a JSON body, the query has no meaning; a parameter in it is a mistake or a wish we do not know."""
-    if request.args:
+    if query:
         message = "Unknown query parameter."
-        raise RequestInvalid([FieldError(where="query", field=name, message=message) for name in request.args])
+        raise RequestInvalid([FieldError(where="query", field=name, message=message) for name in query])
 
 
 def _strings(given: MultiDict[str, str]) -> dict[str, object]:

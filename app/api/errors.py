@@ -84,6 +84,7 @@ TABLE: Mapping[type[errors.BifrostError], tuple[HTTPStatus, str]] = {
     errors.ReplaysUsedUp: (HTTPStatus.CONFLICT, "It may not go again"),
     errors.PromptLabelInUse: (HTTPStatus.CONFLICT, "The label is in use"),
     errors.PromptsFull: (HTTPStatus.CONFLICT, "There are enough prompts"),
+    errors.AnalysisUnsuccessful: (HTTPStatus.BAD_GATEWAY, "The analysis has no answer"),
     errors.NothingToRate: (HTTPStatus.CONFLICT, "There is nothing to rate"),
     errors.Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Try again soon"),
     errors.StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The database is away"),

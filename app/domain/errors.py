@@ -11,7 +11,8 @@
     │   └── ScopeMissing
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound  PromptNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted  ReplaysUsedUp
-    │   └── PromptLabelInUse  PromptsFull  NothingToRate
+    │   ├── PromptLabelInUse  PromptsFull  NothingToRate
+    │   └── AnalysisUnsuccessful
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable
     │   └── MigrationsPending
@@ -198,6 +199,12 @@ class PromptsFull(Conflict):
     """There are as many prompts, or versions of this one, as this server keeps."""
 
     code = "prompts_full"
+
+
+class AnalysisUnsuccessful(Conflict):
+    """The analysis ended without an answer."""
+
+    code = "analysis_unsuccessful"
 
 
 class NothingToRate(Conflict):

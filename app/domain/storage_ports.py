@@ -143,6 +143,12 @@ class Analyses(Protocol):
     def list(self, wanted: Filter) -> Sequence[Analysis]:
         """Newest first, at most `limit + 1`: the extra one tells that there are more."""
 
+    def get_all(self, project_id: int, analysis_ids: Sequence[int]) -> Mapping[int, Analysis]:
+        """Those of a project that are still there, by id."""
+
+    def ended(self, analysis_ids: Sequence[int]) -> Sequence[int]:
+        """Those that have ended, or are not there."""
+
     def cancel(self, project_id: int, analysis_id: int) -> Status | None:
         """Cancel at once when it waits, ask its worker when it runs. The state after; None when unknown.
 

@@ -68,6 +68,7 @@ class Analyses:
         self.wanted = wanted
         mine = sorted((a for a in self.stored.values() if a.project_id == wanted.project_id), key=_place, reverse=True)
         mine = [a for a in mine if wanted.before is None or _place(a) < wanted.before]
+        mine = mine[wanted.offset :]
         items = tuple(mine[: wanted.limit])
         return Page(items=items, next_before=_place(items[-1]) if len(mine) > wanted.limit else None)
 
@@ -169,6 +170,20 @@ class Statistics:
 
 
 @dataclass
+class Waiting:
+    """Time passes at once; `meanwhile` happens in it."""
+
+    analyses: Analyses
+    meanwhile: Callable[[int], object] = lambda _: None
+    waited: float | None = None
+
+    def until_ended(self, analysis: Analysis, timeout: float) -> Analysis:
+        self.waited = timeout
+        self.meanwhile(analysis.id)
+        return self.analyses.stored[analysis.id]
+
+
+@dataclass
 class Parts:
     """Looks to the API like a container."""
 
@@ -179,6 +194,7 @@ class Parts:
     def __post_init__(self) -> None:
         self.analyses = Analyses(self.settings.limits.max_log_bytes)
         self.announcing = Announcing()
+        self.waiting = Waiting(self.analyses)
         self.bridges = Bridges()
         self.statistics = Statistics()
 
