@@ -23,6 +23,7 @@ from app.services.dead_letters import DeadLetters
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.events import Events
 from app.services.execution import Execution, ExecutionPolicy
+from app.services.exports import Exports
 from app.services.feedback import Feedbacks
 from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
@@ -64,6 +65,7 @@ class Container:
     prompts: Prompts
     feedbacks: Feedbacks
     waiting: Waiting
+    exports: Exports
     models: Models
     due: DueSignal
     stops: StopSignal
@@ -164,6 +166,7 @@ def build(settings: Settings) -> Container:
         prompts=Prompts(unit_of_work, _prompt_policy(settings)),
         feedbacks=Feedbacks(unit_of_work),
         waiting=waiting,
+        exports=Exports(analyses, room=settings.web.exports, page=settings.web.export_page),
         models=Models(providers, routing, keep=settings.ai.models_seconds, clock=clock),
         due=due,
         stops=stops,

@@ -146,6 +146,8 @@ class Web(Section):
         description="Requests of each web process that wait for the end of an analysis at the same time (`wait`); each "
         "has a thread meanwhile. One more is answered at once, with the analysis as it stands.",
     )
+    exports: int = Field(2, ge=1, description="Exports that each web process writes at the same time.")
+    export_page: int = Field(500, ge=1, description="Analyses of an export that are read in one transaction.")
     max_wait_seconds: Seconds = Field(60.0, description="Longest `wait` of a request.")
     analyze_seconds: Seconds = Field(30.0, description="How long `POST /analyze` waits when no `wait` is given.")
 

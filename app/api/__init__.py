@@ -3,6 +3,7 @@
 from app.api import (
     analyses,
     dead_letters,
+    exports,
     feedback,
     health,
     heimdall,
@@ -17,6 +18,7 @@ from app.api import (
 #: Every resource of the OpenAPI document.
 BLUEPRINTS = (
     analyses.blueprint,
+    exports.blueprint,
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,

@@ -89,6 +89,7 @@ TABLE: Mapping[type[errors.BifrostError], tuple[HTTPStatus, str]] = {
     errors.Unavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Try again soon"),
     errors.StorageUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The database is away"),
     errors.BrokerUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "The broker is away"),
+    errors.ExportsBusy: (HTTPStatus.SERVICE_UNAVAILABLE, "Too many exports"),
     errors.MigrationsPending: (HTTPStatus.SERVICE_UNAVAILABLE, "The database needs an upgrade"),
     errors.ProviderNotConfigured: (HTTPStatus.UNPROCESSABLE_ENTITY, "The provider is not configured"),
     errors.ConfigurationInvalid: (HTTPStatus.INTERNAL_SERVER_ERROR, "The configuration is not valid"),

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "status": ("app.cli.analyses:status", "Show where analyses stand."),
             "result": ("app.cli.analyses:result", "Show the diagnosis of an analysis."),
             "list": ("app.cli.analyses:list_", "List analyses, newest first."),
+            "export": ("app.cli.export:export", "Export analyses, newest first, as JSON lines or CSV."),
             "cancel": ("app.cli.analyses:cancel", "Cancel analyses."),
             "retry": ("app.cli.analyses:retry", "Send failed or cancelled analyses again."),
             "dead-letters": (

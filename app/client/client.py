@@ -108,6 +108,11 @@ class Client:
                 return
             left = None if left is None else left - len(items)
 
+    def export(self, format_: str = "jsonl", filters: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """All of them, newest first, as the bytes of a file: `jsonl` or `csv`. Raises also when it breaks off."""
+        query = [*(filters or {}).items(), ("format", format_)]
+        return self._transport.stream(Call(method="GET", path=f"{_PATH}/export", query=query))
+
     def cancel(self, analysis_id: int) -> RemoteAnalysis:
         """Ask for its end. A running one may take some seconds to stop."""
         return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/cancel")).body)

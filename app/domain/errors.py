@@ -15,7 +15,7 @@
     │   └── AnalysisUnsuccessful
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable
-    │   └── MigrationsPending
+    │   └── MigrationsPending  ExportsBusy
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
     │   ├── ProviderResting  ProviderBusy                                it was not asked
@@ -224,6 +224,12 @@ class StorageUnavailable(Unavailable):
     """The database is away: try again."""
 
     code = "storage_unavailable"
+
+
+class ExportsBusy(Unavailable):
+    """As many exports are being written as this server allows: try again."""
+
+    code = "exports_busy"
 
 
 class BrokerUnavailable(Unavailable):

@@ -24,6 +24,7 @@ from app.domain.storage_ports import QueueDepth
 from app.pipeline.decoding import clean
 from app.services.analyses import Page, Submitted
 from app.services.bridges import BridgesStatus
+from app.services.exports import Exports
 from app.settings import Settings
 
 _START = datetime(2026, 1, 31, 9, tzinfo=UTC)
@@ -195,6 +196,7 @@ class Parts:
         self.analyses = Analyses(self.settings.limits.max_log_bytes)
         self.announcing = Announcing()
         self.waiting = Waiting(self.analyses)
+        self.exports = Exports(self.analyses, room=1, page=2)
         self.bridges = Bridges()
         self.statistics = Statistics()
 

@@ -51,6 +51,7 @@ def test_every_documented_resource_is_in_the_document(document):
         "/api/v1/dead-letters/replay",
         "/api/v1/dead-letters/{letter_id}",
         "/api/v1/dead-letters/{letter_id}/replay",
+        "/api/v1/analyses/export",
         "/analyze",
         "/history",
         "/history/{analysis_id}",
