@@ -18,6 +18,7 @@ from app.publishers.webhooks import WebhookPolicy, Webhooks
 from app.services.analyses import Analyses
 from app.services.announcing import AnnouncePolicy, Announcing
 from app.services.asking import Asking
+from app.services.batches import Batches
 from app.services.bridges import Bridges
 from app.services.dead_letters import DeadLetters
 from app.services.dispatching import Dispatching, DispatchPolicy
@@ -66,6 +67,7 @@ class Container:
     feedbacks: Feedbacks
     waiting: Waiting
     exports: Exports
+    batches: Batches
     models: Models
     due: DueSignal
     stops: StopSignal
@@ -167,6 +169,13 @@ def build(settings: Settings) -> Container:
         feedbacks=Feedbacks(unit_of_work),
         waiting=waiting,
         exports=Exports(analyses, room=settings.web.exports, page=settings.web.export_page),
+        batches=Batches(
+            unit_of_work,
+            analyses,
+            routing,
+            max_bytes=settings.limits.max_batch_bytes,
+            cache_ttl=settings.cache.ttl_seconds,
+        ),
         models=Models(providers, routing, keep=settings.ai.models_seconds, clock=clock),
         due=due,
         stops=stops,

@@ -289,6 +289,10 @@ class Limits(Section):
     """What a caller may send."""
 
     max_log_bytes: int = Field(10 * 1024 * 1024, ge=1, description="Largest log, decoded, in bytes.")
+    max_batch_items: int = Field(500, ge=1, description="Most items of a batch.")
+    max_batch_bytes: int = Field(
+        32 * 1024 * 1024, ge=1, description="Largest batch: the logs of all its items together, in bytes."
+    )
     max_name_chars: int = Field(100, ge=1, le=100, description="Longest `service_name`, `environment`, `model`.")
     max_tags: int = Field(32, ge=0, description="Most tags on one analysis.")
     max_tag_chars: int = Field(64, ge=1, description="Longest tag.")

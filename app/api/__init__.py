@@ -2,6 +2,7 @@
 
 from app.api import (
     analyses,
+    batches,
     dead_letters,
     exports,
     feedback,
@@ -19,6 +20,7 @@ from app.api import (
 BLUEPRINTS = (
     analyses.blueprint,
     exports.blueprint,
+    batches.blueprint,
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,

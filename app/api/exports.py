@@ -87,6 +87,7 @@ def export(wanted: dict[str, Any]) -> Response:
 
 
 def _written(found: Export, format_: _Format) -> Iterator[str]:
-    yield format_.head()
+    if format_.head():
+        yield format_.head()
     for page in found:
         yield format_.write(page)

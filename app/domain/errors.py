@@ -2,7 +2,7 @@
 
     BifrostError
     ├── InvalidInput                 the caller can fix it
-    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid
+    │   ├── LogEmpty  LogTooLarge  BatchTooLarge  BodyUnreadable  CursorInvalid
     │   ├── IdempotencyConflict
     │   ├── WebhookUrlRefused
     │   └── PromptUnknown  PromptInvalid
@@ -10,6 +10,7 @@
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound  PromptNotFound
+    │   └── BatchNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted  ReplaysUsedUp
     │   ├── PromptLabelInUse  PromptsFull  NothingToRate
     │   └── AnalysisUnsuccessful
@@ -67,6 +68,12 @@ class LogTooLarge(InvalidInput):
     """The log is larger than this server accepts."""
 
     code = "log_too_large"
+
+
+class BatchTooLarge(InvalidInput):
+    """The logs of the batch are larger together than this server accepts."""
+
+    code = "batch_too_large"
 
 
 class BodyUnreadable(InvalidInput):
@@ -151,6 +158,12 @@ class KeyNotFound(NotFound):
     """There is no such API key."""
 
     code = "key_not_found"
+
+
+class BatchNotFound(NotFound):
+    """There is no such batch."""
+
+    code = "batch_not_found"
 
 
 class PromptNotFound(NotFound):

@@ -19,6 +19,7 @@ from app.domain.analyses import (
     Submission,
 )
 from app.domain.announcements import Announcement, OutboxDepth
+from app.domain.batches import Batches
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.keys import ApiKey, NewKey
 from app.domain.likenesses import Likenesses
@@ -388,6 +389,10 @@ class Transaction(Protocol):
     @property
     def feedbacks(self) -> Feedbacks:
         """What people say of analyses."""
+
+    @property
+    def batches(self) -> Batches:
+        """Batches."""
 
 
 class UnitOfWork(Protocol):

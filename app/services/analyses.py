@@ -1,7 +1,7 @@
 """Analyses, for whoever submits and reads them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -22,7 +22,7 @@ from app.domain.storage_ports import Fingerprint, UnitOfWork
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
 from app.services.choosing import with_prompt
-from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of, sha256_of
+from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of, request_hash_of
 from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
@@ -68,18 +68,12 @@ class Analyses:
         Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`,
         `PromptUnknown`.
         """
-        if submission.callback is not None:
-            submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
-        decoded = clean(submission.log)
-        submission = replace(
-            submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
-        )
-        self._check(submission.log)
+        submission = self.cleaned(submission)
         route = self._routing.route(submission.source)
         log_hash = log_hash_of(submission)
         with self._unit_of_work() as tx:
             submission = with_prompt(tx, submission, log_hash=log_hash, needed=route.provider != RULES)
-            fingerprint = self._fingerprint(submission, log_hash)
+            fingerprint = self.fingerprint(submission, log_hash)
             accepted = None
             looks = submission.cache is not CacheMode.OFF and self._cache_ttl > 0
             if looks:
@@ -97,6 +91,17 @@ class Analyses:
         if not accepted.replayed:
             self._announce(analysis, looked=looks)
         return Submitted(analysis=analysis, replayed=accepted.replayed)
+
+    def cleaned(self, submission: Submission) -> Submission:
+        """As it will be stored, but for its prompt. Raises `LogEmpty`, `LogTooLarge`, `WebhookUrlRefused`."""
+        if submission.callback is not None:
+            submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
+        decoded = clean(submission.log)
+        submission = replace(
+            submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
+        )
+        self._check(submission.log)
+        return submission
 
     def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis:
         """One analysis of a project. Raises `AnalysisNotFound`."""
@@ -164,20 +169,14 @@ class Analyses:
         if not text or text.isspace():
             raise LogEmpty
 
-    def _fingerprint(self, submission: Submission, log_hash: str) -> Fingerprint:
-        # the prompt as it was asked for: that a label moved makes no other request of it
-        request = {
-            name: value
-            for name, value in asdict(submission).items()
-            if name not in {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
-            and not (name == "prompt" and value is None)
-        }
+    def fingerprint(self, submission: Submission, log_hash: str) -> Fingerprint:
+        """Of a cleaned submission that has its prompt."""
         question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(
             log_hash=log_hash,
             cache_key=cache_key_of(question_key, log_hash),
             question_key=question_key,
-            request_hash=sha256_of({**request, "log_hash": log_hash}),
+            request_hash=request_hash_of(submission, log_hash),
         )
 
     @staticmethod

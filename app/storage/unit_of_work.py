@@ -8,6 +8,7 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from app.storage.analyses import PostgresAnalyses
+from app.storage.batches import PostgresBatches
 from app.storage.bridges import PostgresBridges
 from app.storage.claims import PostgresClaims
 from app.storage.dead_letters import PostgresDeadLetters
@@ -106,6 +107,11 @@ class PostgresTransaction:
     def feedbacks(self) -> PostgresFeedbacks:
         """What people say of analyses."""
         return PostgresFeedbacks(self._connection)
+
+    @cached_property
+    def batches(self) -> PostgresBatches:
+        """Batches."""
+        return PostgresBatches(self._connection)
 
 
 class PostgresUnitOfWork:
