@@ -83,6 +83,15 @@ def list_(*, limit: int, as_json: bool, **filters: str | None) -> None:
         output.note("No analysis is like that." if wanted else "There is no analysis yet.")
 
 
+#: The word that others use for it.
+history = click.Command(
+    "history",
+    callback=list_.callback,
+    params=list_.params,
+    help="List analyses, newest first: another name for `list`.",
+)
+
+
 @click.command()
 @_IDS
 @_JSON

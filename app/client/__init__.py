@@ -1,19 +1,27 @@
 """The Python client of Bifrost's HTTP API, which the command line uses too: `Client(url, api_key).submit(log)`."""
 
 from app.client.answers import RemoteAnalysis, Usage
+from app.client.batches import ItemResult, NewItem, RemoteBatch, RemoteBatches
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
 from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
+from app.client.shortcuts import Analyzed, RemoteOffer
 
 __all__ = [
+    "Analyzed",
     "ApiError",
     "Client",
     "ClientError",
     "ConnectionInvalid",
+    "ItemResult",
+    "NewItem",
     "NewVersion",
     "Prompt",
     "PromptVersion",
     "RemoteAnalysis",
+    "RemoteBatch",
+    "RemoteBatches",
+    "RemoteOffer",
     "RemotePrompts",
     "ServerUnreachable",
     "SubmitOptions",
