@@ -1,4 +1,4 @@
-"""Many logs: a directory by the command line, interrupted and resumed; and the short calls, through the real processes."""
+"""Many logs: a directory by the command line, interrupted and resumed; and the short calls, by real processes."""
 
 import csv
 import io
