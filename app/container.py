@@ -5,18 +5,21 @@ from dataclasses import dataclass
 
 from app.broker import CeleryBroker
 from app.clock import SystemClock
-from app.domain.analyses import Source
+from app.domain.analyses import Mask, Source
 from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Clock, DueSignal, Health, Offering, Publisher, StopSignal
 from app.guards.factories import make_guard
+from app.pipeline.masking import own_places
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
+from app.providers import prices
 from app.providers.factories import FACTORIES
 from app.publishers import posting
 from app.publishers.webhooks import KIND as WEBHOOK
 from app.publishers.webhooks import WebhookPolicy, Webhooks
 from app.services.analyses import Analyses
 from app.services.announcing import AnnouncePolicy, Announcing
+from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
 from app.services.batches import Batches
 from app.services.bridges import Bridges
@@ -31,6 +34,7 @@ from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
 from app.services.models import Models
+from app.services.previews import PreviewPolicy, Previews
 from app.services.prompts import PromptPolicy, Prompts
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
@@ -52,6 +56,7 @@ class Container:
     settings: Settings
     clock: Clock
     analyses: Analyses
+    previews: Previews
     dead_letters: DeadLetters
     keys: Keys
     health: HealthCheck
@@ -88,6 +93,7 @@ def build(settings: Settings) -> Container:
     providers = _providers(settings)
     routing = Routing(providers=providers, auto=tuple(name for name in settings.ai.chain if name != RULES))
     guarded = make_guard(settings, clock)
+    costs = prices.load(settings.ai.prices)
     publishers = _publishers(settings, clock)
     bridges = Bridges(
         unit_of_work,
@@ -100,6 +106,7 @@ def build(settings: Settings) -> Container:
         routing,
         max_log_bytes=settings.limits.max_log_bytes,
         cache_ttl=settings.cache.ttl_seconds,
+        mask=Mask(settings.redaction.mask),
         publishers=publishers,
     )
     waiting = Waiting(unit_of_work, analyses, room=settings.web.waiting, clock=clock)
@@ -116,6 +123,7 @@ def build(settings: Settings) -> Container:
         settings=settings,
         clock=clock,
         analyses=analyses,
+        previews=Previews(unit_of_work, routing, policy=_preview_policy(settings), cost=costs.cost, clock=clock),
         dead_letters=DeadLetters(
             unit_of_work,
             routing,
@@ -159,7 +167,7 @@ def build(settings: Settings) -> Container:
             policy=AnnouncePolicy(lease=settings.outbox.lease_seconds),
             clock=clock,
         ),
-        statistics=Statistics(unit_of_work),
+        statistics=Statistics(unit_of_work, priced=lambda provider, model: costs.of(provider, model) is not None),
         retention=Retention(unit_of_work, _retention_policy(settings)),
         intake=Intake(unit_of_work, routing, _intake_policy(settings)),
         # as long as one batch may take to be acknowledged, and once more
@@ -217,6 +225,7 @@ def _intake_policy(settings: Settings) -> IntakePolicy:
         project=settings.kafka.project,
         source=Source(settings.kafka.source),
         cache_ttl=settings.cache.ttl_seconds,
+        mask=Mask(settings.redaction.mask),
         dead_letter_topic=settings.kafka.dead_letter_topic,
         keep=settings.retention.days * 86_400,
     )
@@ -230,14 +239,9 @@ def _database_health(unit_of_work: PostgresUnitOfWork) -> Health:
 
 def _execution_policy(settings: Settings) -> ExecutionPolicy:
     worker, preparation = settings.worker, settings.preparation
-    return ExecutionPolicy(
-        lease=worker.lease_seconds,
+    answers = AnswerPolicy(
         token_budget=preparation.token_budget,
-        preparation=PreparationLimits(
-            max_line_chars=preparation.max_line_chars,
-            max_templates=preparation.max_templates,
-            windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
-        ),
+        preparation=_preparation_limits(settings),
         retries=RetryPolicy(
             max_attempts=worker.max_attempts,
             max_throttles=worker.max_throttles,
@@ -250,6 +254,7 @@ def _execution_policy(settings: Settings) -> ExecutionPolicy:
             least_evidence=settings.cache.similar_evidence,
         ),
     )
+    return ExecutionPolicy(lease=worker.lease_seconds, answers=answers)
 
 
 def _prompt_policy(settings: Settings) -> PromptPolicy:
@@ -261,6 +266,28 @@ def _prompt_policy(settings: Settings) -> PromptPolicy:
         max_description_chars=prompts.max_description_chars,
         max_output_tokens=prompts.max_output_tokens,
         token_budget=settings.preparation.token_budget,
+    )
+
+
+def _preview_policy(settings: Settings) -> PreviewPolicy:
+    return PreviewPolicy(
+        slots=settings.web.previews,
+        patience=settings.web.previews_wait,
+        max_log_bytes=settings.limits.max_log_bytes,
+        token_budget=settings.preparation.token_budget,
+        max_output_tokens=settings.preparation.max_output_tokens,
+        preparation=_preparation_limits(settings),
+        mask=Mask(settings.redaction.mask),
+    )
+
+
+def _preparation_limits(settings: Settings) -> PreparationLimits:
+    preparation = settings.preparation
+    return PreparationLimits(
+        max_line_chars=preparation.max_line_chars,
+        max_templates=preparation.max_templates,
+        own_places=own_places(settings.redaction.patterns),
+        windows=WindowLimits(max_calls=settings.windows.max_calls, max_tokens=settings.windows.max_tokens),
     )
 
 

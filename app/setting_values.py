@@ -69,6 +69,32 @@ def postgres_url(value: object) -> object:
     )
 
 
+def _kinds(patterns: object) -> object:
+    """A variable cannot tell `EMPLOYEE` from `employee`."""
+    return {str(kind).upper(): each for kind, each in patterns.items()} if isinstance(patterns, Mapping) else patterns
+
+
+def _patterns(patterns: Mapping[str, str]) -> Mapping[str, str]:
+    """Found at the start instead of at the first log."""
+    import re2  # most commands read no log
+
+    for kind, pattern in patterns.items():
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]{1,30}", kind):
+            raise ValueError(f"{kind}: the name of a kind is 2 to 31 letters, digits and underscores")
+        try:
+            found = re2.compile(pattern)
+        except re2.error as error:
+            raise ValueError(f"{kind}: {error}") from None
+        if any(found.search(text) for text in ("", " ", "\n")):
+            raise ValueError(f"{kind}: the pattern must not match a blank, or nothing at all")
+        if found.groups > 1:
+            raise ValueError(f"{kind}: one group at most; write the others as (?:…)")
+    return patterns
+
+
+Patterns = Annotated[Mapping[str, str], BeforeValidator(_kinds), AfterValidator(_patterns)]
+
+
 def signing_secret(value: SecretStr | None) -> SecretStr | None:
     """Found at the start instead of at the first event."""
     for one in value.get_secret_value().split() if value else ():

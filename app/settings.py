@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from app.domain.errors import ConfigurationInvalid
-from app.setting_values import Delays, Names, Properties, Seconds, Told, Topic, postgres_url, signing_secret
+from app.setting_values import Delays, Names, Patterns, Properties, Seconds, Told, Topic, postgres_url, signing_secret
 
 PREFIX = "BIFROST_"
 #: Names that other tools set too, and the short forms of common ones: variable -> setting.
@@ -150,6 +150,14 @@ class Web(Section):
     export_page: int = Field(500, ge=1, description="Analyses of an export that are read in one transaction.")
     max_wait_seconds: Seconds = Field(60.0, description="Longest `wait` of a request.")
     analyze_seconds: Seconds = Field(30.0, description="How long `POST /analyze` waits when no `wait` is given.")
+    previews: int = Field(
+        1,
+        ge=1,
+        description="Logs that each web process reads itself at the same time, for dry runs, filters and statistics.",
+    )
+    previews_wait: float = Field(
+        2.0, ge=0, description="Seconds to wait for one of these places before answering 503 `previews_busy`."
+    )
 
 
 class Client(Section):
@@ -300,6 +308,7 @@ class Limits(Section):
     max_json_depth: int = Field(32, ge=1, description="Deepest nesting of a JSON body.")
     max_deadline_seconds: float = Field(86_400.0, gt=0, description="Longest `deadline_seconds`.")
     max_idempotency_key_chars: int = Field(255, ge=1, le=255, description="Longest `Idempotency-Key`.")
+    max_keyword_chars: int = Field(200, ge=1, description="Longest `keyword` that a log is filtered by.")
     page_default: int = Field(50, ge=1, description="`limit` of a list when none is given.")
     page_max: int = Field(500, ge=1, description="Largest `limit` of a list.")
     max_offset: int = Field(10_000, ge=0, description="Largest `offset` of `POST /history`; cursors have no limit.")
@@ -313,6 +322,21 @@ class Preparation(Section):
     max_output_tokens: int = Field(1200, ge=100, description="Tokens the answer may have.")
     max_line_chars: int = Field(1000, ge=80, description="A longer line loses its middle.")
     max_templates: int = Field(2000, ge=10, description="Templates kept; rarer and quieter ones beyond are left out.")
+
+
+class Redaction(Section):
+    """What is hidden from models beside secrets and personal data, which always are."""
+
+    mask: Literal["none", "public", "all"] = Field(
+        "public",
+        description="Addresses and names of machines that are hidden when a submission does not say: `none`, `public` "
+        "(IP addresses of the Internet) or `all` (every IP address, and host names).",
+    )
+    patterns: Patterns = Field(
+        default_factory=dict,
+        description="Your own: the name of a kind and a regular expression (RE2); what it matches, or its first group, "
+        "is hidden for good. In the file `patterns: {EMPLOYEE: 'EMP-\\d{6}'}`.",
+    )
 
 
 class Prompts(Section):
@@ -357,6 +381,9 @@ class Ai(Section):
     api_key: SecretStr | None = Field(None, description="Default key of every provider that does not name its own.")
     models_seconds: float = Field(
         60.0, ge=0, description="How long a web process remembers which models the providers offer."
+    )
+    prices: Path | None = Field(
+        None, description="File of your own prices, in the form of `app/providers/prices.yaml`, asked before it."
     )
 
 
@@ -438,6 +465,7 @@ class Settings(Section):
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
     preparation: Preparation = Preparation()
+    redaction: Redaction = Redaction()
     prompts: Prompts = Prompts()
     windows: Windows = Windows()
     cache: Cache = Cache()

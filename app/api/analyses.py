@@ -3,13 +3,14 @@
 import re
 from typing import Any
 
-from flask import g, request
+from flask import Response, g, jsonify, request
 
 from app.api import cursors, paths, schemas, waits
 from app.api.auth import needs
 from app.api.context import caller, container, limits
 from app.api.errors import FieldError, RequestInvalid
-from app.api.openapi import IDEMPOTENCY_KEY, SUBMISSION_BODY
+from app.api.log_schemas import PlanSchema
+from app.api.openapi import DRY_RUN, IDEMPOTENCY_KEY, SUBMISSION_BODY
 from app.api.parsing import Blueprint
 from app.domain.analyses import TERMINAL, Analysis, Filter, Submission
 from app.domain.keys import Scope
@@ -19,6 +20,7 @@ blueprint = Blueprint("analyses", __name__, url_prefix="/api/v1", description="A
 _ANALYSIS = schemas.AnalysisSchema()
 _ANALYSIS_WITH_LOG = schemas.AnalysisWithLogSchema()
 _PAGE = schemas.PageSchema()
+_PLAN = PlanSchema()
 #: Seconds between two looks that we ask of a caller.
 _POLL_SECONDS = 1
 _KEY_CHARS = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -28,7 +30,7 @@ Answer = tuple[object, dict[str, str]]
 
 @blueprint.route("/analyses", methods=["POST"])
 @needs(Scope.SUBMIT)
-@blueprint.doc(requestBody=SUBMISSION_BODY, parameters=[IDEMPOTENCY_KEY])
+@blueprint.doc(requestBody=SUBMISSION_BODY, parameters=[IDEMPOTENCY_KEY, DRY_RUN])
 @blueprint.arguments(schemas.SubmissionSchema())
 @blueprint.response(
     202,
@@ -40,10 +42,14 @@ Answer = tuple[object, dict[str, str]]
         "Idempotency-Replayed": {"description": "`true`: this is the first one again.", "schema": {"type": "string"}},
     },
 )
-def submit(fields: dict[str, Any]) -> Answer:
+@blueprint.alt_response(
+    200, schema=_PLAN, description="With `dry_run=true`: the plan. Nothing is stored.", success=True
+)
+def submit(fields: dict[str, Any]) -> Answer | Response:
     """Submit a log.
 
-    The answer comes when the analysis is stored: it will end, whatever happens to the processes in between.
+    The answer comes when the analysis is stored: it will end, whatever happens to the processes in between. With
+    `dry_run=true` it is the plan instead: who would be asked, what would be shown and redacted, what it would cost.
     """
     submission = Submission(
         project_id=caller().project_id,
@@ -52,6 +58,8 @@ def submit(fields: dict[str, Any]) -> Answer:
         request_id=g.request_id,
         **fields,
     )
+    if _is_dry_run():
+        return jsonify(_PLAN.dump(container().previews.plan(submission)))
     submitted = container().analyses.submit(submission)
     analysis = submitted.analysis
     headers = {
@@ -124,6 +132,13 @@ def retry(_nothing: dict[str, Any], analysis_id: str) -> Answer:
 
 def _again(analysis: Analysis) -> dict[str, str]:
     return {} if analysis.status in TERMINAL else {"Retry-After": str(_POLL_SECONDS)}
+
+
+def _is_dry_run() -> bool:
+    asked = request.args.get("dry_run", "false").lower()
+    if asked not in {"true", "false"}:
+        raise RequestInvalid([FieldError(where="query", field="dry_run", message="true or false.")])
+    return asked == "true"
 
 
 def idempotency_key() -> str | None:

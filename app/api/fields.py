@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields
 
 from app.api.context import container, limits
 from app.domain.stored_prompts import WORD, PromptWish
+from app.pipeline.timestamps import offset
 
 #: Integers a JSON number carries without loss everywhere.
 _EXACT = 2**53
@@ -78,6 +79,25 @@ class Tag(fields.String):
         return checked_text(super()._deserialize(value, attr, data, **kwargs) or "", limits().max_tag_chars)
 
 
+class Keyword(fields.String):
+    """What to look for in a log, at most `limits.max_keyword_chars` long."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return checked_text(super()._deserialize(value, attr, data, **kwargs) or "", limits().max_keyword_chars)
+
+
+class Offset(fields.String):
+    """An offset from UTC, as a time zone."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs) or ""
+        try:
+            return offset(text)
+        except ValueError as error:
+            # in a query a bare + is a space: the most common way to get this wrong
+            raise ValidationError("An offset such as +09:00 (in a query, write + as %2B).") from error
+
+
 class Tags(fields.List[str]):
     """A few short texts, no two the same."""
 
@@ -138,8 +158,8 @@ class PageSize(fields.Integer):
         return int(value)
 
 
-class Offset(fields.Integer):
-    """How many to pass over."""
+class PassedOver(fields.Integer):
+    """How many of a list to pass over."""
 
     def _validated(self, value: Any) -> int:
         largest = limits().max_offset

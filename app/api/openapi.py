@@ -76,6 +76,15 @@ IDEMPOTENCY_KEY = {
 }
 
 
+DRY_RUN = {
+    "in": "query",
+    "name": "dry_run",
+    "required": False,
+    "schema": {"type": "boolean", "default": False},
+    "description": "Tell what would happen, and do nothing.",
+}
+
+
 class Api(SmorestApi):  # type: ignore[misc]  # flask-smorest has no types
     """flask-smorest's, with our problems in place of its own errors."""
 

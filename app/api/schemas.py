@@ -9,8 +9,8 @@ from marshmallow import RAISE, Schema, fields, post_dump, post_load, validate
 
 from app.api import cursors
 from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, PromptChoice, Tag, Tags, Wait, Word
-from app.domain.analyses import CacheMode, Language, Priority, Source, Stage, Status
-from app.domain.diagnoses import Severity
+from app.domain.analyses import CacheMode, Language, Mask, Priority, Source, Stage, Status
+from app.domain.diagnoses import Doubt, Severity
 
 
 def _about(text: str, **more: object) -> dict[str, object]:
@@ -30,6 +30,9 @@ class Strict(Schema):
 
 class SubmissionSchema(Strict):
     """A log to analyze."""
+
+    #: Query parameters that say how to take the submission, and are no part of it.
+    ABOUT_THE_CALL = frozenset({"dry_run"})
 
     log_content = fields.String(
         required=True,
@@ -66,6 +69,14 @@ class SubmissionSchema(Strict):
     prompt = PromptChoice(
         allow_none=True,
         metadata=_about("A stored prompt: `name`, `name@label` or `name@3`.", default="default", maxLength=101),
+    )
+    mask = fields.Enum(
+        Mask,
+        by_value=fields.String,
+        metadata=_about(
+            "Which addresses and host names a model must not see: none, the public IP addresses, or all of them and "
+            "host names. The answer names them. Default: the server's `redaction.mask`."
+        ),
     )
     deadline_seconds = Deadline(
         allow_none=True, metadata=_about("After this long it fails instead of finishing late.", exclusiveMinimum=0)
@@ -148,6 +159,10 @@ class DiagnosisSchema(Schema):
     confidence = fields.Float(metadata=_about("Between 0 and 1."))
     issues_found = fields.Boolean(metadata=_about("False for a healthy log."))
     evidence = fields.List(fields.Nested(EvidenceSchema))
+    doubts = fields.List(
+        fields.Enum(Doubt, by_value=fields.String),
+        metadata=_about("Why it is believed less than its author believes it; each has lowered `confidence`."),
+    )
 
 
 class LeftOutSchema(Schema):
@@ -189,8 +204,13 @@ class UsageSchema(Schema):
 
     prompt_tokens = fields.Integer()
     completion_tokens = fields.Integer()
-    cost_usd = fields.Function(lambda usage: usage.cost_micro_usd / 1e6, metadata={"type": "number"})
-    estimated = fields.Boolean(metadata=_about("The provider did not tell; we estimated."))
+    cost_usd = fields.Function(
+        lambda usage: usage.cost_usd,
+        metadata=_about(
+            "By list prices, or the operator's own; null when the model has none.", type=["number", "null"]
+        ),
+    )
+    estimated = fields.Boolean(metadata=_about("The provider did not tell its tokens; we estimated them."))
 
 
 class FailureSchema(Schema):

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, post_load
 
-from app.api.fields import Name, Offset, PageSize, Wait
+from app.api.fields import Name, PageSize, PassedOver, Wait
 from app.api.schemas import Strict, SubmissionSchema
 from app.domain.analyses import Status
 
@@ -46,7 +46,7 @@ class HistorySchema(Strict):
     """Which analyses to list."""
 
     limit = PageSize(metadata={"description": "How many at most.", "default": 50, "minimum": 1, "maximum": 500})
-    offset = Offset(metadata={"description": "How many to pass over.", "default": 0, "minimum": 0})
+    offset = PassedOver(metadata={"description": "How many to pass over.", "default": 0, "minimum": 0})
     service_name = Name(allow_none=True)
     model = Name(allow_none=True)
     status = fields.Enum(Status, by_value=fields.String, allow_none=True)

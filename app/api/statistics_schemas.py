@@ -54,6 +54,7 @@ class ModelTallySchema(Schema):
     provider = fields.String()
     model = fields.String()
     tally = fields.Nested(TallySchema)
+    cost_known = fields.Boolean(metadata={"description": "False: the model has no price; the cost lacks its calls."})
 
 
 class SummarySchema(Schema):
@@ -62,6 +63,7 @@ class SummarySchema(Schema):
     hours = fields.Integer()
     since = fields.AwareDateTime(metadata={"description": "The beginning of the first hour counted."})
     total = fields.Nested(TallySchema)
+    cost_known = fields.Boolean(metadata={"description": "False: the cost of some model is missing in the total."})
     models = fields.List(fields.Nested(ModelTallySchema), metadata={"description": "Most analyses first."})
 
 

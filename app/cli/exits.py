@@ -17,6 +17,7 @@ class Exit(IntEnum):
     FINDING = 4
     NOT_FINISHED = 5
     UNREACHABLE = 6
+    NOTHING_FOUND = 7
     INTERRUPTED = 130
     PIPE_CLOSED = 141
     TERMINATED = 143
@@ -33,6 +34,7 @@ MEANING: Mapping[Exit, str] = MappingProxyType(
         Exit.FINDING: "`--fail-on`: an issue of this severity or above was found.",
         Exit.NOT_FINISHED: "Not finished in time. The analysis goes on; its id was printed.",
         Exit.UNREACHABLE: "The server cannot be reached, is not ready, or asks to come back later.",
+        Exit.NOTHING_FOUND: "`filter`: no record is like that.",
         Exit.INTERRUPTED: "Interrupted with Ctrl-C. What was accepted goes on; the ids were printed.",
         Exit.PIPE_CLOSED: "The reader of the output went away (`| head`).",
         Exit.TERMINATED: "Terminated with SIGTERM. What was accepted goes on; the ids were printed.",
@@ -48,6 +50,7 @@ WORST_FIRST = (
     Exit.NOT_COMPLETED,
     Exit.NOT_FINISHED,
     Exit.USAGE,
+    Exit.NOTHING_FOUND,
     Exit.DONE,
 )
 

@@ -36,6 +36,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "app.cli.prompts:prompts",
                 "List, store, label, share out and count what models are told, and keep it as files.",
             ),
+            "filter": (
+                "app.cli.logs:filter_",
+                "Print the records of a log that are loud enough, say something, or happened at some time.",
+            ),
+            "templates": ("app.cli.logs:templates", "Count a log by severity and by template."),
             "stats": ("app.cli.stats:stats", "Show how many analyses ended lately, how, and how long they took."),
         },
         "On this machine": {

@@ -10,7 +10,7 @@ import click
 
 from app.cli.show import FORMATS
 from app.client import SubmitOptions
-from app.domain.analyses import CacheMode, Language, Priority
+from app.domain.analyses import CacheMode, Language, Mask, Priority
 from app.domain.diagnoses import Severity
 
 P = ParamSpec("P")
@@ -31,6 +31,7 @@ class Order:
     timeout: float
     idempotency_key: str | None
     step_summary: Path | None
+    dry_run: bool = False
 
 
 def choice(values: Iterable[str]) -> click.Choice[str]:
@@ -68,7 +69,8 @@ RESULT_OPTIONS = (
         "--format",
         "format_",
         type=click.Choice(FORMATS),
-        help="How to print the result [default: plain]. `json` is the API's object on one line.",
+        help="How to print the result [default: plain]. `json` is the API's object on one line; `sarif` is one "
+        "document for all of them, for code scanning.",
     ),
     click.option(
         "--fail-on", type=choice(Severity), help="Wait, and exit with 4 when an issue is this severe, or worse."
@@ -99,6 +101,11 @@ _ASKING_OPTIONS = (
     click.option("--prompt", metavar="NAME[@LABEL]", help="A stored prompt; see `prompts list` [default: default]."),
     click.option("--language", type=choice(Language), help="Language of the diagnosis."),
     click.option(
+        "--mask",
+        type=choice(Mask),
+        help="Hide from the model: public IP addresses, or all and host names [default: the server's setting].",
+    ),
+    click.option(
         "--cache",
         type=choice(CacheMode),
         help="Which earlier answer will do: one to the same log, also one to a log with the same warnings and errors "
@@ -110,6 +117,7 @@ _ASKING_OPTIONS = (
     click.option("--webhook", metavar="URL", help="Have the server send the result there, too."),
 )
 _SUBMIT_OPTIONS = (
+    click.option("--dry-run", is_flag=True, help="Tell who would be asked, what would be read and what it would cost."),
     click.option("--follow", is_flag=True, help="Wait, and tell each change of state on standard error."),
     *RESULT_OPTIONS,
     *_ASKING_OPTIONS,
@@ -151,6 +159,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
         timeout=given["timeout"],
         idempotency_key=given["idempotency_key"],
         step_summary=given["step_summary"],
+        dry_run=given["dry_run"],
     )
 
 
@@ -165,6 +174,7 @@ def asked(given: Mapping[str, Any], *, source: str | None) -> SubmitOptions:
         tags=given["tags"],
         prompt=given["prompt"],
         language=given["language"],
+        mask=given["mask"],
         cache=given["cache"],
         metadata=given["metadata"],
         webhook_url=given["webhook"],

@@ -1,5 +1,6 @@
 """Standard output carries results, standard error everything else."""
 
+import json
 import re
 import shutil
 import sys
@@ -12,7 +13,9 @@ import orjson
 from app.domain.diagnoses import Severity
 
 #: They would act on the terminal; inside JSON strings they can be written as escapes.
-_ACTIVE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_ACTIVE = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
 COLORS = {
     Severity.LOW.value: "cyan",
     Severity.MEDIUM.value: "yellow",
@@ -43,7 +46,7 @@ def json_line(value: Mapping[str, object] | Sequence[object]) -> None:
     """One line of JSON; indented on a terminal."""
     on_terminal = sys.stdout.isatty()
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if on_terminal else None).decode()
-    result(_ACTIVE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    result(_ACTIVE.sub(lambda match: json.dumps(match[0])[1:-1], text))
 
 
 def colored(word: str) -> str:

@@ -10,7 +10,7 @@ from app.cli import output
 from app.cli.exits import Exit
 from app.cli.options import Order
 from app.cli.progress import Progress
-from app.cli.show import code_of, show, summary_markdown
+from app.cli.show import NAMES_ITS_FILE, code_of, sarif_of, show, summary_markdown
 from app.cli.terminating import terminable
 from app.cli.words import standing
 from app.client import Client, ClientError, RemoteAnalysis, WaitTimeout
@@ -38,6 +38,8 @@ class Results:
     sent: list[Sent] = field(default_factory=list)
     #: Ids of which nothing was shown yet.
     open_ids: list[int] = field(default_factory=list)
+    #: Analyses and the names of their logs, for a format that tells of all of them in one document.
+    together: list[tuple[RemoteAnalysis, str]] = field(default_factory=list)
     progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +77,10 @@ class Results:
         clock = SystemClock()
         until = clock.monotonic() + self.order.timeout
         # only the first unfinished one is asked for: few requests, however many logs
-        return [self._one(one, max(0.0, until - clock.monotonic())) for one in self.sent]
+        codes = [self._one(one, max(0.0, until - clock.monotonic())) for one in self.sent]
+        if self.order.format_ == "sarif" and self.sent:
+            output.result(sarif_of(self.together).rstrip("\n"))
+        return codes
 
     def _ids(self) -> str:
         return " ".join(map(str, self.open_ids))
@@ -88,14 +93,17 @@ class Results:
                 f"{_named(one)} is still {error.analysis.status}{self._after()}; it goes on."
                 f" Come back with: bifrost-cli result --wait {one.analysis.id}"
             )
+            self.together.append((error.analysis, one.name))
             return Exit.NOT_FINISHED
-        named = self.several or self.order.format_ == "github"
+        named = self.several or self.order.format_ in NAMES_ITS_FILE
         if self.order.format_ in {"plain", "markdown"} and one is not self.sent[0] and not sys.stdout.isatty():
             output.result("")
         if self.brief and one is not self.sent[0]:
             from app.cli.brief import draw_briefly
 
             draw_briefly(analysis, name=one.name)
+        elif self.order.format_ == "sarif":
+            self.together.append((analysis, one.name))
         else:
             show(analysis, name=one.name if named else "", format_=self.order.format_)
         self.open_ids.remove(analysis.id)

@@ -1,18 +1,21 @@
 """A finished analysis in the format asked for; in color on a terminal."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from app.cli import output
 from app.cli.exits import Exit
-from app.cli.words import footer, unfinished
+from app.cli.words import footer, standing, unfinished
 from app.client import RemoteAnalysis
 from app.domain.analyses import Status
 from app.domain.diagnoses import Severity
 from app.pipeline import rendering
 from app.pipeline.escaping import command_data, command_property, markdown_inline
+from app.pipeline.sarif import Report, sarif
 
-FORMATS = ("plain", "markdown", "json", "github")
+FORMATS = ("plain", "markdown", "json", "github", "sarif")
+#: What names the file of the log in it, also when there is only one.
+NAMES_ITS_FILE = frozenset({"github", "sarif"})
 #: Sources that are no place: their name is not one of a file.
 _UNNAMED = frozenset({"standard input", ""})
 
@@ -61,7 +64,7 @@ def _markdown(analysis: RemoteAnalysis, name: str) -> str:
 
 def _github(analysis: RemoteAnalysis, name: str) -> str:
     found = analysis.diagnosis
-    file = None if name in _UNNAMED else name
+    file = _file(analysis, name)
     if found is not None:
         return rendering.github(found, analysis.coverage, language=analysis.language, file=file)
     place = f"file={command_property(file)}," if file else ""
@@ -69,10 +72,32 @@ def _github(analysis: RemoteAnalysis, name: str) -> str:
     return f"::error {place}title={command_property(title)}::{command_data(unfinished(analysis))}\n"
 
 
+def sarif_of(analyses: Sequence[tuple[RemoteAnalysis, str]]) -> str:
+    """One document for all of them, with the names of their logs: several would be no SARIF."""
+    return sarif([_report(analysis, name) for analysis, name in analyses])
+
+
+def _report(analysis: RemoteAnalysis, name: str) -> Report:
+    trouble = unfinished(analysis) if analysis.finished else standing(analysis)
+    return Report(
+        diagnosis=analysis.diagnosis,
+        coverage=analysis.coverage,
+        language=analysis.language,
+        file=_file(analysis, name),
+        trouble=f"analysis {analysis.id}: {analysis.status.value}: {trouble}",
+    )
+
+
+def _file(analysis: RemoteAnalysis, name: str) -> str | None:
+    """The log's path; None when it came from a pipe, or nobody remembers."""
+    return None if name in _UNNAMED or name == f"analysis {analysis.id}" else name
+
+
 _TEXTS: Mapping[str, Callable[[RemoteAnalysis, str], str]] = {
     "plain": _plain,
     "markdown": _markdown,
     "github": _github,
+    "sarif": lambda analysis, name: sarif_of([(analysis, name)]),
 }
 
 

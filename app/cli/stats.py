@@ -33,12 +33,16 @@ def stats(*, hours: int, as_json: bool) -> None:
     output.result(f"  {total['completed']:,} completed, {total['failed']:,} failed, {total['cancelled']:,} cancelled")
     output.result(f"  {total['cache_hits']:,} from the cache, {total['degraded']:,} degraded (no model answered)")
     if found["models"]:
-        rows = [_row(one["provider"], one["model"], one["tally"]) for one in found["models"]]
-        output.table(_COLUMNS, [*rows, _row("all", "", total)])
+        rows = [_row(one["provider"], one["model"], one) for one in found["models"]]
+        everything = _row("all", "", {"tally": total, "cost_known": found.get("cost_known", True)})
+        output.table(_COLUMNS, [*rows, everything])
         output.note("P50 and P95 are estimated from a histogram.")
+        if not found.get("cost_known", True):
+            output.note("?: a model without a price; the operator can give it one (`ai.prices`).")
 
 
-def _row(provider: str, model: str, tally: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(provider: str, model: str, one: Mapping[str, Any]) -> tuple[str, ...]:
+    tally = one["tally"]
     took = tally["duration_seconds"]
     return (
         one_line(provider),
@@ -48,8 +52,13 @@ def _row(provider: str, model: str, tally: Mapping[str, Any]) -> tuple[str, ...]
         f"{tally['failed']:,}",
         *(_seconds(took[name]) for name in ("average", "p50", "p95")),
         f"{tally['prompt_tokens'] + tally['completion_tokens']:,}",
-        f"${tally['cost_usd']:,.4f}",
+        _cost(tally["cost_usd"], known=one.get("cost_known", True)),
     )
+
+
+def _cost(amount: float, *, known: bool) -> str:
+    """With a `?` when more was spent than anybody knows."""
+    return f"${amount:,.4f}" if known else f"${amount:,.4f} + ?" if amount else "?"
 
 
 def _seconds(value: float | None) -> str:

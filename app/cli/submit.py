@@ -11,6 +11,7 @@ from app.cli.connection import connect
 from app.cli.exits import Exit, Stop, explain, worst
 from app.cli.inputs import STDIN, Place, places, read
 from app.cli.options import Order, choice, order, submit_options
+from app.cli.plans import plan_each
 from app.cli.results import Results
 from app.client import ApiError, Client
 from app.domain.analyses import Source
@@ -94,6 +95,8 @@ def _run(arguments: tuple[str, ...], wanted: Order) -> None:
     if wanted.idempotency_key and len(found) > 1:
         raise click.UsageError("--idempotency-key is for a single log: a key stands for one analysis.")
     client = connect()
+    if wanted.dry_run:
+        click.get_current_context().exit(worst(plan_each(client, found, wanted)))
     results = Results(client=client, order=wanted, several=len(found) > 1)
     submitting = _Submitting(client=client, order=wanted, results=results)
     with results.remembering():

@@ -58,7 +58,7 @@ def _rows(analysis: RemoteAnalysis, found: Diagnosis) -> Table:
         grid.add_row(rendering.label("evidence", language=language), _evidence(found))
     elif found.issues_found:
         grid.add_row(rendering.label("evidence", language=language), rendering.label("no_evidence", language=language))
-    grid.add_row(rendering.label("confidence", language=language), _confidence(found.confidence))
+    grid.add_row(rendering.label("confidence", language=language), _confidence(found, language))
     if analysis.coverage:
         line = Text(rendering.coverage_line(analysis.coverage, language=language), style="dim")
         grid.add_row(rendering.label("read", language=language), line)
@@ -94,6 +94,7 @@ def _evidence(found: Diagnosis) -> Table:
     return grid
 
 
-def _confidence(confidence: float) -> Text:
-    full = round(confidence * 10)
-    return Text.assemble(("━" * full, "green"), ("━" * (10 - full), "dim"), f" {round(confidence * 100)}%")
+def _confidence(found: Diagnosis, language: str) -> Text:
+    full = round(found.confidence * 10)
+    said = rendering.confidence(found, language=language)
+    return Text.assemble(("━" * full, "green"), ("━" * (10 - full), "dim"), f" {said}")

@@ -1,6 +1,6 @@
 """An analysis in words: where it stands, why it has no diagnosis, who answered."""
 
-from app.client import RemoteAnalysis
+from app.client import RemoteAnalysis, Usage
 from app.domain.analyses import Status
 from app.pipeline.escaping import one_line
 
@@ -35,8 +35,7 @@ def footer(analysis: RemoteAnalysis) -> str:
         "from the cache" if analysis.cached else "",
         f"{analysis.duration_seconds:.2f} s" if analysis.duration_seconds is not None else "",
         f"attempt {analysis.attempts}" if analysis.attempts > 1 else "",
-        f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens" if usage and usage.prompt_tokens else "",
-        f"${usage.cost_usd:.4f}" if usage and usage.cost_usd else "",
+        *_costs(usage),
     ]
     return " · ".join(part for part in parts if part)
 
@@ -45,6 +44,20 @@ def _prompt(analysis: RemoteAnalysis) -> str:
     """The stored prompt, unless it is what comes with Bifrost, or the rules have answered."""
     used = analysis.prompt
     return f"{one_line(used.name)}@{used.version}" if used and used.version and analysis.provider != "rules" else ""
+
+
+def _costs(usage: Usage | None) -> tuple[str, ...]:
+    """Tokens, and which of them are only estimated; the cost, or that nobody knows it. Nothing without a model."""
+    if usage is None or not usage.prompt_tokens:
+        return ()
+    tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens"
+    cost = "cost unknown" if usage.cost_usd is None else dollars(usage.cost_usd)
+    return (f"{tokens} (estimated)" if usage.estimated else tokens, cost)
+
+
+def dollars(amount: float) -> str:
+    """Exact enough to add up, empty for nothing."""
+    return f"${amount:,.4f}" if amount else ""
 
 
 def _answerer(analysis: RemoteAnalysis) -> str:

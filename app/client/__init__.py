@@ -4,6 +4,7 @@ from app.client.answers import RemoteAnalysis, Usage
 from app.client.batches import ItemResult, NewItem, RemoteBatch, RemoteBatches
 from app.client.client import Client, SubmitOptions, Submitted
 from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUnreachable, UnexpectedAnswer, WaitTimeout
+from app.client.logs import Question, RemoteLogs, RemotePage, RemotePlan, RemoteRecord
 from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
 from app.client.shortcuts import Analyzed, RemoteOffer
 
@@ -18,11 +19,16 @@ __all__ = [
     "NewVersion",
     "Prompt",
     "PromptVersion",
+    "Question",
     "RemoteAnalysis",
     "RemoteBatch",
     "RemoteBatches",
+    "RemoteLogs",
     "RemoteOffer",
+    "RemotePage",
+    "RemotePlan",
     "RemotePrompts",
+    "RemoteRecord",
     "ServerUnreachable",
     "SubmitOptions",
     "Submitted",

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.analyses import TERMINAL, Failure, Status
-from app.domain.diagnoses import Coverage, Diagnosis, Evidence, LeftOut, Severity
+from app.domain.diagnoses import Coverage, Diagnosis, Doubt, Evidence, LeftOut, Severity
 from app.domain.prompts import PromptRef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Tokens, and US dollars."""
+    """Tokens, and US dollars: None when the model has no price. `estimated`: the provider told no tokens."""
 
     prompt_tokens: int
     completion_tokens: int
-    cost_usd: float
+    cost_usd: float | None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +54,7 @@ class RemoteAnalysis:
 
 def read_analysis(raw: Mapping[str, object]) -> RemoteAnalysis:
     """Raises ValueError when the object is not an analysis."""
-    found = _Reader(raw)
+    found = Reader(raw)
     return RemoteAnalysis(
         id=found.integer("id"),
         status=Status(found.text("status") or ""),
@@ -64,7 +65,7 @@ def read_analysis(raw: Mapping[str, object]) -> RemoteAnalysis:
         degraded=raw.get("degraded") is True,
         cached=raw.get("cached") is True,
         diagnosis=_diagnosis(found.child("diagnosis")),
-        coverage=_coverage(found.child("coverage")),
+        coverage=read_coverage(found.child("coverage")),
         usage=_usage(found.child("usage")),
         attempts=found.integer("attempts", 0),
         error=_failure(found.child("error")),
@@ -73,23 +74,25 @@ def read_analysis(raw: Mapping[str, object]) -> RemoteAnalysis:
         language=found.text("language") or "en",
         tags=tuple(str(tag) for tag in found.items("tags")),
         prompt=_prompt(found.child("prompt")),
-        created_at=_moment(found.text("created_at")),
+        created_at=moment(found.text("created_at")),
         duration_seconds=found.number("duration_seconds"),
         raw=raw,
     )
 
 
-class _Reader:
+class Reader:
     """Reads fields of a JSON object by the type they should have."""
 
     def __init__(self, raw: Mapping[str, object]) -> None:
         self.raw = raw
 
     def text(self, name: str) -> str | None:
+        """None when it is missing or null."""
         value = self.raw.get(name)
         return None if value is None else str(value)
 
     def integer(self, name: str, default: int | None = None) -> int:
+        """Raises ValueError when it is missing and there is no default."""
         value = self.raw.get(name, default)
         if isinstance(value, int | float | str):
             return int(value)
@@ -98,22 +101,26 @@ class _Reader:
         return default
 
     def number(self, name: str) -> float | None:
+        """None when it is missing or null."""
         value = self.raw.get(name)
         return float(value) if isinstance(value, int | float | str) else None
 
-    def child(self, name: str) -> "_Reader | None":
+    def child(self, name: str) -> "Reader | None":
+        """The object inside; None when there is none."""
         value = self.raw.get(name)
-        return _Reader(value) if isinstance(value, Mapping) else None
+        return Reader(value) if isinstance(value, Mapping) else None
 
     def items(self, name: str) -> Sequence[object]:
+        """The list inside; empty when there is none."""
         value = self.raw.get(name)
         return value if isinstance(value, list) else []
 
-    def children(self, name: str) -> Iterable["_Reader"]:
-        return (_Reader(item) for item in self.items(name) if isinstance(item, Mapping))
+    def children(self, name: str) -> Iterable["Reader"]:
+        """The objects in the list inside."""
+        return (Reader(item) for item in self.items(name) if isinstance(item, Mapping))
 
 
-def _diagnosis(found: _Reader | None) -> Diagnosis | None:
+def _diagnosis(found: Reader | None) -> Diagnosis | None:
     if found is None:
         return None
     quoted = (
@@ -126,11 +133,13 @@ def _diagnosis(found: _Reader | None) -> Diagnosis | None:
         severity=Severity((found.text("severity") or "").upper()),
         confidence=found.number("confidence") or 0.0,
         evidence=tuple(quoted),
+        doubts=tuple(doubt for doubt in Doubt if doubt.value in found.items("doubts")),
         issues_found=found.raw.get("issues_found") is not False,
     )
 
 
-def _coverage(found: _Reader | None) -> Coverage | None:
+def read_coverage(found: Reader | None) -> Coverage | None:
+    """What became of every line; None when it is not told."""
     if found is None:
         return None
     left_out = (
@@ -160,21 +169,22 @@ def _coverage(found: _Reader | None) -> Coverage | None:
     )
 
 
-def _usage(found: _Reader | None) -> Usage | None:
+def _usage(found: Reader | None) -> Usage | None:
     if found is None:
         return None
     return Usage(
         prompt_tokens=found.integer("prompt_tokens", 0),
         completion_tokens=found.integer("completion_tokens", 0),
-        cost_usd=found.number("cost_usd") or 0.0,
+        cost_usd=found.number("cost_usd"),
+        estimated=found.raw.get("estimated") is True,
     )
 
 
-def _prompt(found: _Reader | None) -> PromptRef | None:
+def _prompt(found: Reader | None) -> PromptRef | None:
     return None if found is None else PromptRef(name=found.text("name") or "", version=found.integer("version", 0))
 
 
-def _failure(found: _Reader | None) -> Failure | None:
+def _failure(found: Reader | None) -> Failure | None:
     if found is None:
         return None
     return Failure(
@@ -184,5 +194,6 @@ def _failure(found: _Reader | None) -> Failure | None:
     )
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
+    """A time as the API writes it."""
     return datetime.fromisoformat(text) if text else None

@@ -11,6 +11,7 @@ from app.client.batches import RemoteBatches
 from app.client.bodies import load
 from app.client.dead_letters import RemoteDeadLetters
 from app.client.errors import UnexpectedAnswer, WaitTimeout
+from app.client.logs import RemoteLogs, RemotePlan
 from app.client.prompts import RemotePrompts
 from app.client.shortcuts import Analyzed, RemoteOffer, read_analyzed, read_offer
 from app.client.transport import Answer, Call, Transport
@@ -37,6 +38,7 @@ class SubmitOptions:
     tags: tuple[str, ...] = ()
     language: str | None = None
     cache: str | None = None
+    mask: str | None = None
     prompt: str | None = None
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
@@ -157,6 +159,15 @@ class Client:
         return RemoteBatches(self._transport, fields_of=_given, read=self._analysis)
 
     @property
+    def logs(self) -> RemoteLogs:
+        """Logs themselves: some of their records, and how they are made up."""
+        return RemoteLogs(self._transport)
+
+    def plan(self, log: str | bytes, options: SubmitOptions | None = None) -> RemotePlan:
+        """What `submit` would do with this log. Nothing is stored, nobody is asked."""
+        return self.logs.plan(log, _given(options or SubmitOptions()))
+
+    @property
     def dead_letters(self) -> RemoteDeadLetters:
         """What failed for good."""
         return RemoteDeadLetters(self._transport)
@@ -231,6 +242,7 @@ def _given(options: SubmitOptions) -> dict[str, object]:
         "tags": list(options.tags),
         "language": options.language,
         "cache": options.cache,
+        "mask": options.mask,
         "prompt": options.prompt,
         "deadline_seconds": options.deadline_seconds,
         "metadata": dict(options.metadata),

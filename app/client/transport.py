@@ -43,6 +43,8 @@ class Answer:
     body: Mapping[str, object]
     headers: Mapping[str, str]
     retry_after: float | None
+    #: The body, where it is no JSON.
+    text: str = ""
 
 
 class Transport:
@@ -118,6 +120,7 @@ class Transport:
             body=_object(response),
             headers=response.headers,
             retry_after=self._seconds(response.headers.get("Retry-After")),
+            text="" if _is_json(response) else response.content.decode(errors="replace"),
         )
 
     def _pause(self, reason: str, seconds: float) -> None:
@@ -183,6 +186,10 @@ def _key(api_key: str | None) -> str:
 
 def _no_other_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _is_json(response: requests.Response) -> bool:
+    return response.headers.get("Content-Type", "").startswith(("application/json", "application/problem+json"))
 
 
 def _object(response: requests.Response) -> Mapping[str, object]:

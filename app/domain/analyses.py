@@ -87,6 +87,17 @@ class CacheMode(StrEnum):
     OFF = "off"
 
 
+class Mask(StrEnum):
+    """Which addresses and names of machines are hidden from whoever reads a log; its owner's answer names them."""
+
+    #: None of them.
+    NONE = "none"
+    #: IP addresses of the Internet; those of private networks stay.
+    PUBLIC = "public"
+    #: Every IP address, and host names.
+    ALL = "all"
+
+
 class Language(StrEnum):
     """The language of the diagnosis."""
 
@@ -125,6 +136,8 @@ class Submission:
     tags: tuple[str, ...] = ()
     language: Language = Language.EN
     cache: CacheMode = CacheMode.EXACT
+    #: None: as the server is set.
+    mask: Mask | None = None
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     idempotency_key: str | None = None
@@ -231,6 +244,7 @@ class Claim:
     seconds_left: float | None
     #: Seconds since it was first given back because its provider rested or had no room, and not asked since.
     waited: float = 0.0
+    mask: Mask = Mask.NONE
     cache: CacheMode = CacheMode.EXACT
     #: Hash of what was asked, without the log; None: accepted by a version that did not note it down.
     question_key: str | None = None

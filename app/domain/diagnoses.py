@@ -23,6 +23,19 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
+class Doubt(StrEnum):
+    """Why we believe an answer less than whoever gave it does."""
+
+    #: It names a problem, and none of its quotes stands in the log.
+    UNSUPPORTED = "unsupported"
+    #: Some of its quotes do not stand in the log.
+    INVENTED = "invented"
+    #: The log's own levels are worse: an answer of "no issue" to errors, or of LOW to critical ones.
+    CONTRADICTED = "contradicted"
+    #: Lines of the log speak to whoever reads it.
+    ADDRESSED = "addressed"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
     """A line of the log, quoted. `text` really stands in line `line` (1-based, of the log as it was sent).
@@ -46,6 +59,8 @@ class Diagnosis:
     evidence: tuple[Evidence, ...]
     #: False for a healthy log: "nothing wrong here" is a legal answer.
     issues_found: bool = True
+    #: Each of them has lowered the confidence.
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
     BifrostError
     ├── InvalidInput                 the caller can fix it
-    │   ├── LogEmpty  LogTooLarge  BatchTooLarge  BodyUnreadable  CursorInvalid
+    │   ├── LogEmpty  LogTooLarge  BatchTooLarge  BodyUnreadable  CursorInvalid  PatternInvalid
     │   ├── IdempotencyConflict
     │   ├── WebhookUrlRefused
     │   └── PromptUnknown  PromptInvalid
@@ -11,11 +11,11 @@
     │   └── ScopeMissing
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound  PromptNotFound
     │   └── BatchNotFound
-    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  LogDeleted  ReplaysUsedUp
+    ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
     │   ├── PromptLabelInUse  PromptsFull  NothingToRate
     │   └── AnalysisUnsuccessful
     ├── Unavailable                  the caller can try again
-    │   ├── StorageUnavailable  BrokerUnavailable
+    │   ├── StorageUnavailable  BrokerUnavailable  PreviewsBusy
     │   └── MigrationsPending  ExportsBusy
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
@@ -80,6 +80,12 @@ class BodyUnreadable(InvalidInput):
     """The body is not valid JSON."""
 
     code = "body_unreadable"
+
+
+class PatternInvalid(InvalidInput):
+    """The regular expression is not one."""
+
+    code = "pattern_invalid"
 
 
 class CursorInvalid(InvalidInput):
@@ -190,6 +196,12 @@ class AnalysisUnfinished(Conflict):
     code = "analysis_unfinished"
 
 
+class DiagnosisMissing(Conflict):
+    """The analysis ended without a diagnosis."""
+
+    code = "diagnosis_missing"
+
+
 class LogDeleted(Conflict):
     """The log was deleted: its time was over."""
 
@@ -243,6 +255,12 @@ class ExportsBusy(Unavailable):
     """As many exports are being written as this server allows: try again."""
 
     code = "exports_busy"
+
+
+class PreviewsBusy(Unavailable):
+    """As many logs as may be are being read for dry runs, filters and statistics: try again soon."""
+
+    code = "previews_busy"
 
 
 class BrokerUnavailable(Unavailable):

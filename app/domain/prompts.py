@@ -35,20 +35,26 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What a call cost. Tokens; `cost_micro_usd` in millionths of a US dollar."""
+    """What a call cost. Tokens; `cost_micro_usd` in millionths of a US dollar, None when the price is not known."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    cost_micro_usd: int = 0
-    #: True when the provider did not tell and we estimated.
+    cost_micro_usd: int | None = 0
+    #: True when the provider did not tell its tokens and we estimated them.
     estimated: bool = False
 
+    @property
+    def cost_usd(self) -> float | None:
+        """US dollars; None when the price is not known."""
+        return None if self.cost_micro_usd is None else self.cost_micro_usd / 1e6
+
     def __add__(self, other: "Usage") -> "Usage":
-        """Both calls together."""
+        """Both calls together; what one of them cost is unknown: so is the sum."""
+        costs = (self.cost_micro_usd, other.cost_micro_usd)
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
-            cost_micro_usd=self.cost_micro_usd + other.cost_micro_usd,
+            cost_micro_usd=None if costs[0] is None or costs[1] is None else costs[0] + costs[1],
             estimated=self.estimated or other.estimated,
         )
 

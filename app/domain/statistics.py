@@ -65,6 +65,8 @@ class ModelTally:
     provider: str
     model: str
     tally: Tally
+    #: False: the model has no price, and its calls are missing in the cost.
+    cost_known: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +78,11 @@ class Summary:
     total: Tally
     #: Most analyses first.
     models: tuple[ModelTally, ...]
+
+    @property
+    def cost_known(self) -> bool:
+        """False: the cost of some model is missing in the total."""
+        return all(one.cost_known for one in self.models)
 
 
 def tally(counts: Iterable[Counts]) -> Tally:

@@ -4,4 +4,4 @@
 """
 
 #: Goes up whenever the same log would give another prompt or another reading: older cached answers end with it.
-PIPELINE_VERSION = 3
+PIPELINE_VERSION = 4

@@ -11,29 +11,50 @@ import re2
 
 from app.pipeline.lines import latin1
 
-#: What precedes a meaningful number, with the number.
-_MEANINGS = (
-    rb'HTTP/[123](?:\.\d)?(?:"? +[1-5]\d\d\b)?',
-    rb"\bHTTP(?: status| code| response)? ?[1-5]\d\d\b",
+#: An HTTP status; and any but the commonest one, which is the same as none where only differences count.
+_STATUS, _NOT_200 = rb"[1-5]\d\d", rb"(?:[1345]\d\d|2(?:0[1-9]|[1-9]\d))"
+_METHODS = (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS")
+#: What may stand between the path of a request and its status: `GET /orders/7 -> 500`, `GET /orders/7 responded 500`.
+_LINKS = rb"(?:[-=]> |- |responded )?\"?"
+
+#: What precedes a status, with the status. %s: which statuses.
+_OF_STATUS = (
+    rb'HTTP/[123](?:\.\d)?"? +%s\b',
+    rb"\bHTTP(?: status| code| response)? ?%s\b",
+    rb"\b(?i:responded(?: with)?) %s\b",
+)
+#: What precedes another meaningful number, with the number.
+_OTHERS = (
     rb"(?i:(?:status|code|\berrno|\brc|\bsignal|\bexited with)[\"']?(?:\s?[:=]\s?|\s)[\"'(\[]?-?\d{1,3}\b)",
     rb"\b[45]\d\d (?:Bad|Unauthorized|Forbidden|Not |Method|Request|Conflict|Gone|Too |Internal|Service|Gateway)",
     rb"(?i:\b(?:returned|exited|exit) [1-9]\d{0,2}\b)|\bError [1-9]\d{0,2}(?m:$)",
     rb"\(os error \d{1,3}\)|\[Errno -?\d{1,3}\]|\(\d{1,3}: [A-Z]",
     # nothing happened: these must not look like their opposites
     rb"(?i:\b0 (?:\w+ )?(?:error|fail|warning|exception|problem|timeout|retr|drop|loss|lost)\w*)",
-    rb"(?i:(?:error|fail|warning|exception|timeout|retr|dropp?|lost|killed)\w*[\"']?\s?[:=]\s?[\"']?0(?:\.0+)?\b)",
+    (
+        rb"(?i:(?:error|fail|warning|exception|timeout|retr|dropp?|lost|killed|unreach|reject|refus|abort|crash)\w*"
+        rb"[\"']?\s?[:=]\s?[\"']?0(?:\.0+)?\b)"
+    ),
     # levels written as numbers
     rb'"(?:level|severity|priority|PRIORITY|@level|log_level)"\s?:\s?"?\d{1,2}\b',
     rb"(?m:^<\d{1,3}>)",
     # names that end in digits
     (
         rb"(?i:\b(?:log4j|utf-?8|utf-?16|x86_64|amd64|arm64|ipv[46]|oauth2|sha(?:1|256|512)|md5"
-        rb"|tlsv?1\.[0-3]|base64|http2|s3|ec2|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)"
+        rb"|tlsv?1\.[0-3]|base64|http2|s3|k8s|ssh2|p9[059]|int(?:32|64)|float(?:32|64)|win32)\b)"
     ),
     # error codes of products: ORA-00600, TS2304, E0382, SQLSTATE 23505
     rb"\b(?:ORA-\d{5}|TS\d{4}|CS\d{4}|E\d{4}\]|MY-\d{6}|SQLSTATE[\[ :(=]+[0-9A-Z]{5})\b",
 )
-_PATTERN = re2.compile(b"|".join(b"(?:%s)" % meaning for meaning in _MEANINGS), latin1())
+#: The version of a protocol: worth showing, not worth telling lines apart.
+_VERSION = rb"HTTP/[123](?:\.\d)?"
+
+
+def _any(*patterns: bytes) -> re2._Regexp:
+    return re2.compile(b"|".join(b"(?:%s)" % pattern for pattern in patterns), latin1())
+
+
+_MEANINGS = _any(*(pattern % _STATUS for pattern in _OF_STATUS), *_OTHERS, _VERSION)
 
 
 def _status(mark: bytes, before: Iterable[bytes]) -> re.Pattern[bytes]:
@@ -41,41 +62,62 @@ def _status(mark: bytes, before: Iterable[bytes]) -> re.Pattern[bytes]:
 
     The path has digits of its own, so only the group means something. `mark` leads `re` there at memory speed.
     """
-    requests = b"|".join(
-        rb"(?<=\b%s%s)" % (method, end)
-        for method in (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS")
-        for end in before
-    )
-    return re.compile(rb"%s(?:%s)\S*+ (?:[-=]> |- )?\"?([1-5]\d\d)(?![\w.:%%/-])" % (mark, requests))
+    requests = b"|".join(rb"(?<=\b%s%s)" % (method, end) for method in _METHODS for end in before)
+    return re.compile(rb"%s(?:%s)\S*+ %s(%s)(?![\w.:%%/-])" % (mark, requests, _LINKS, _STATUS))
 
 
 _STATUSES = (_status(b" /", (b" /",)), _status(b"://", (b" http://", b" https://")))
+#: All of it in one pass, for whole logs: what tells lines apart is the last number of a match.
+_DIFFERENCES = _any(
+    *(pattern % _NOT_200 for pattern in _OF_STATUS),
+    *_OTHERS,
+    rb"\b(?:%s) (?:https?:/)?/\S* %s%s(?:[^\w.:%%/-]|(?m:$))" % (b"|".join(_METHODS), _LINKS, _NOT_200),
+)
+
+_LAST = re.compile(rb"\d[\dA-Z.]*(?=\D*$)")
 
 #: Digits that stay, hidden where no mask and no collapsing sees them: control characters cannot stand in a line.
 _HIDDEN = bytes(range(0x10, 0x1A))
-HIDE = bytes.maketrans(b"0123456789", _HIDDEN)
+_HIDE = bytes.maketrans(b"0123456789", _HIDDEN)
 _SHOW = {hidden: str(digit) for digit, hidden in enumerate(_HIDDEN)}
 HIDDEN = re.compile("[\x10-\x19]")
 
 
-def spans(data: bytes) -> Iterator[tuple[int, int]]:
+def hide(text: str) -> str:
+    """`text` with the digits of its meaningful numbers hidden."""
+    data = text.encode()
+    return _hidden(data, _meaningful(data)).decode()
+
+
+def show(text: str) -> str:
+    """Undo `hide`."""
+    return text.translate(_SHOW)
+
+
+def hide_differences(data: bytes) -> bytes:
+    """The same for a block of lines, at memory speed: the digits that may tell two lines of it apart are hidden."""
+    return _hidden(data, _different(data))
+
+
+def _different(data: bytes) -> Iterator[tuple[int, int]]:
+    for match in _DIFFERENCES.finditer(data):
+        last = _LAST.search(data, *match.span())
+        if last:
+            yield last.span()
+
+
+def _meaningful(data: bytes) -> Iterator[tuple[int, int]]:
     """Where the meaningful numbers of `data` (UTF-8) stand, in no order."""
-    for match in _PATTERN.finditer(data):
+    for match in _MEANINGS.finditer(data):
         yield match.span()
     for pattern in _STATUSES:
         for match in pattern.finditer(data):
             yield match.span(1)
 
 
-def hide(text: str) -> str:
-    """`text` with the digits of its meaningful numbers hidden."""
-    data = text.encode()
-    hidden = bytearray(data)
-    for start, end in spans(data):
-        hidden[start:end] = data[start:end].translate(HIDE)
-    return hidden.decode()
-
-
-def show(text: str) -> str:
-    """Undo `hide`."""
-    return text.translate(_SHOW)
+def _hidden(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
+    hidden = None
+    for start, end in spans:
+        hidden = hidden or bytearray(data)
+        hidden[start:end] = data[start:end].translate(_HIDE)
+    return data if hidden is None else bytes(hidden)

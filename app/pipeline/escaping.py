@@ -9,8 +9,12 @@ _TERMINAL = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
-#: Characters that move the cursor or turn the reading direction around, and halves of surrogate pairs.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+#: Characters that move the cursor, turn the reading direction around, or are not seen at all (without width, tags,
+#: variations: text for models hides in them), and halves of surrogate pairs.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e01ef]"
+)
 #: What CI runners take for a command: `::name::` at the start of a line, `##[name]` and `##vso[` anywhere.
 _RUNNER_START = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 _RUNNER_ANYWHERE = re.compile(r"#(?=#\w*\[)")
@@ -18,9 +22,14 @@ _RUNNER_ANYWHERE = re.compile(r"#(?=#\w*\[)")
 _RUNNER_ACTS = re.compile(
     r"#(?=#(?:\w+\[|\[(?!(?:error|warning|notice|debug|info|section|command|group|endgroup)\])))", re.IGNORECASE
 )
-#: Spans that stay readable, and harmless, as code: code, placeholders, addresses (no link), mentions (no ping).
-_CODE = re.compile(r"`[^`\n]+`|<[^<>`\s]+>|(?:\b\w+://|\bwww\.)[^\s`<>()\[\]]+|(?<![\w`])@[A-Za-z0-9][\w/-]*")
+#: Spans that stay readable, and harmless, as code: code, placeholders, addresses (no link), mentions (no ping),
+#: numbers of issues (no reference).
+_CODE = re.compile(
+    r"`[^`\n]+`|<[^<>`\s]+>|(?:\b\w+://|\bwww\.|\b(?:mailto|xmpp|data|javascript):)[^\s`<>()\[\]]+"
+    r"|[\w.+-]+@[A-Za-z0-9][\w.-]*\.\w+|(?<![\w`])@[A-Za-z0-9][\w/-]*|(?<![\w&`])#\d+\b"
+)
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+_SARIF_LINK = re.compile(r"\]\s?\(")
 _LIST_ITEM = re.compile(r"(\s{0,3}(?:[-*+]|\d{1,3}[.)])\s+)(.*)")
 _BLOCK_START = re.compile(r"^\s{0,3}([#>=+-])")
 
@@ -80,6 +89,12 @@ def command_data(text: str) -> str:
 def command_property(text: str) -> str:
     """A property of a GitHub workflow command."""
     return command_data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def sarif_text(text: str) -> str:
+    """A message of SARIF: no placeholder (its braces are doubled, section 3.11.5), no embedded link (3.11.6)."""
+    plain = inert(printable(text)).replace("{", "{{").replace("}", "}}")
+    return _SARIF_LINK.sub("] (", plain)
 
 
 def _escape(text: str) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from app.domain.diagnoses import Diagnosis, Evidence
-from app.domain.logs import PreparedLog
+from app.domain.diagnoses import Diagnosis, Doubt, Evidence, Severity
+from app.domain.logs import Level, PreparedLog
+from app.pipeline.addressing import addressed, is_answer
 from app.pipeline.interpretation import Answer, Citation
 from app.pipeline.lines import MARKER
 
@@ -14,6 +15,15 @@ from app.pipeline.lines import MARKER
 EVIDENCE_CHARS = 500
 #: Highest confidence of a problem for which nothing in the log was quoted truly.
 UNSUPPORTED = 0.3
+#: Highest confidence in what a model says of a log that speaks to it.
+ADDRESSED = 0.5
+_HIGHEST = {
+    Doubt.UNSUPPORTED: UNSUPPORTED,
+    # lowered already, by the share of its quotes that are true
+    Doubt.INVENTED: 1.0,
+    Doubt.CONTRADICTED: UNSUPPORTED,
+    Doubt.ADDRESSED: ADDRESSED,
+}
 _CITATIONS = 50
 #: A shorter quote stands in many lines by chance: it is looked for in the cited line only.
 _TELLING_CHARS = 8
@@ -33,28 +43,36 @@ class Grounded:
     dropped: int
 
 
-def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
+def ground(answer: Answer, prepared: PreparedLog, *, ours: bool = False) -> Grounded:
     """Check `answer` against what the model was shown.
 
     A quote must stand in the line it names, or, told apart by at least 8 characters, in exactly one other line, whose
     number it then gets. White space is not compared. Quotes that skip text are compared piece by piece.
 
     Confidence is the model's, times the share of its citations that are true; at most `UNSUPPORTED` for a problem
-    without a single one. Values behind reversible placeholders are put back.
+    without a single one, and of an answer that is milder than the log's own levels: a log may ask to be called
+    healthy. Then its first error is quoted as well. `ours`: the answer is the rules', which obey nobody and know which
+    errors are none. Values behind reversible placeholders are put back, in the answer alone.
     """
     texts = _texts(prepared)
+    spoken_to = not ours and addressed(text for own in texts.values() for text in own)
+    # an answer that stands in the log would prove itself
+    quotable = {at: own for at, own in texts.items() if not is_answer(own[0])} if spoken_to else texts
     found: dict[tuple[int, str], Evidence] = {}
     cited = dropped = 0
     for citation in _citations(answer):
         cited += 1
-        place = _locate(citation, texts)
+        place = _locate(citation, quotable)
         if place is None:
             dropped += 1
             continue
         found.setdefault(place, Evidence(line=place[0], text=place[1]))
     confidence = answer.confidence * ((cited - dropped) / cited if cited else 1.0)
-    if answer.issues_found and not found:
-        confidence = min(confidence, UNSUPPORTED)
+    doubts = _doubts(answer, prepared, (len(found), dropped), ours=ours, spoken_to=spoken_to)
+    if Doubt.CONTRADICTED in doubts:
+        first = _first_error(prepared, texts)
+        found.update({(quote.line, quote.text): quote for quote in first if quote.line not in {at for at, _ in found}})
+    confidence = min([confidence, *(_HIGHEST[doubt] for doubt in doubts)])
     diagnosis = Diagnosis(
         summary=answer.summary,
         root_cause=answer.root_cause,
@@ -63,6 +81,7 @@ def ground(answer: Answer, prepared: PreparedLog) -> Grounded:
         confidence=round(confidence, 4),
         evidence=tuple(found.values()),
         issues_found=answer.issues_found,
+        doubts=doubts,
     )
     return Grounded(diagnosis=restored(diagnosis, prepared.placeholders), cited=cited, dropped=dropped)
 
@@ -78,6 +97,31 @@ def restored(diagnosis: Diagnosis, placeholders: Mapping[str, str]) -> Diagnosis
             replace(one, text=_restored(one.text, placeholders)[:EVIDENCE_CHARS]) for one in diagnosis.evidence
         ),
     )
+
+
+def _doubts(
+    answer: Answer, prepared: PreparedLog, quotes: tuple[int, int], *, ours: bool, spoken_to: bool
+) -> tuple[Doubt, ...]:
+    true, dropped = quotes
+    loudest = max((template.level for template in prepared.templates), default=Level.UNKNOWN)
+    milder = (not answer.issues_found and loudest >= Level.ERROR) or (
+        answer.severity is Severity.LOW and loudest >= Level.CRITICAL
+    )
+    reasons = (
+        (Doubt.UNSUPPORTED, answer.issues_found and not true),
+        (Doubt.INVENTED, true > 0 and dropped > 0),
+        (Doubt.CONTRADICTED, milder and not ours),
+        (Doubt.ADDRESSED, spoken_to),
+    )
+    return tuple(doubt for doubt, holds in reasons if holds)
+
+
+def _first_error(prepared: PreparedLog, texts: Mapping[int, tuple[str, ...]]) -> Iterator[Evidence]:
+    """What the log itself says is wrong; nothing when it is not among the lines that were kept."""
+    first = prepared.first_error or 0
+    if (own := texts.get(first, ())) and own[0].strip():
+        text = _verbatim(own[0], (0, len(own[0])))
+        yield Evidence(line=first, text=_restored(text, prepared.placeholders)[:EVIDENCE_CHARS])
 
 
 def _texts(prepared: PreparedLog) -> Mapping[int, tuple[str, ...]]:

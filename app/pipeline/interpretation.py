@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from app.domain.diagnoses import Severity
 from app.domain.errors import AnswerMalformed
+from app.pipeline.decoding import clean
 
 #: The form of an answer, within what every provider's structured output understands: no bounds, all names required.
 ANSWER_SCHEMA: Mapping[str, object] = {
@@ -126,11 +127,18 @@ class Citation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     line: Annotated[int, BeforeValidator(_line)] = 0
-    quote: Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value)[:_QUOTE_CHARS])] = ""
+    quote: Annotated[str, BeforeValidator(lambda value: "" if value is None else _held(value)[:_QUOTE_CHARS])] = ""
+
+
+def _held(value: object) -> str:
+    """Without what JSON can spell and no database can hold: NUL and halves of surrogate pairs."""
+    return clean(str(value)).text
 
 
 def _short(limit: int) -> BeforeValidator:
-    return BeforeValidator(lambda value: value[:limit].strip() if isinstance(value := _text(value), str) else value)
+    return BeforeValidator(
+        lambda value: _held(value[:limit]).strip() if isinstance(value := _text(value), str) else value
+    )
 
 
 class Answer(BaseModel):

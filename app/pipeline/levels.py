@@ -21,8 +21,8 @@ WORDS: Mapping[str, Level] = {
     **dict.fromkeys(("error", "err", "eror", "erro", "severe", "err!", "alert"), Level.ERROR),
     **dict.fromkeys(("fatal", "critical", "crit", "crt", "emerg", "emergency", "panic", "dpanic"), Level.CRITICAL),
 }
-#: Characters of a line that are read for its level.
-_CHARS = 4000
+#: Bytes of a line that are read for its level.
+_BYTES = 4000
 _LETTERS = {"d": "debug", "i": "info", "w": "warning", "e": "error", "f": "fatal"}
 #: Names under which JSON and logfmt lines keep their level, likeliest first.
 FIELDS = (
@@ -74,7 +74,8 @@ _LOGCAT = re.compile(r"([VDIWEF])/[\w.]+\s*\(?\s*\d*\)?: ")
 
 _ACCESS = _any(
     r"(?:HTTP/[123](?:\.\d)?\"? +(?:status: )?"
-    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?:/)?/\S* (?:[-=]> |- )?\"?)([1-5]\d\d)(?:[^\w.:%/-]|$)"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (?:https?:/)?/\S* (?:[-=]> |- |responded )?\"?)([1-5]\d\d)"
+    r"(?:[^\w.:%/-]|$)"
 )
 _STATUS = _any(
     r"(?i)\b(?:http )?(?:response )?(?:status|status_?code|http)[\"']?(?:\s?[:=]\s?"
@@ -124,7 +125,7 @@ _BENIGN = _any(
     r"(?i)\b(?:0|no|zero|without(?: any)?|not an?) (?:\w+ )?(?:errors?|failures?|failed|exceptions?"
     r"|warnings?|problems?|fails?|crash\w*)\b"
     r"|\b\w*(?:errors?|failures?|failed|fails?|warnings?|exceptions?|timeouts?|killed|retries"
-    r"|dropped)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]"
+    r"|dropped|unreachable|rejected|refused|aborted)\w*[\"']?\s?[:=]\s?[\"']?(?:0(?:\.0+)?\b|none\b|null\b|nil\b|false\b|no\b|\"\"|''|\[\]"
     r"|\{\}|,|;|$)"
     r"|\b(?:errors?|exceptions?|failures?|timeouts?|retry|retries|warnings?|fail)[ _-](?:rate|count"
     r"|handl\w+|logs?|pages?|codes?|reports?|reporting|collectors?|tracking|boundary|polic\w+|threshold|budget|limit"
@@ -153,6 +154,9 @@ _PASSED = _any(r"^\s*(?:✓|✔|√) |^\s*(?:PASS|ok)(?::|\s)|^\s*--- (?:PASS|SK
 #: A failure that is not the last word.
 _TRIED_AGAIN = _any(r"(?i)\b(?:will (?:re-?try|try again)|re-?trying|try(?:ing)? again|retry (?:#|no\.? ?)?\d+)\b")
 
+#: Any of the patterns that decide below: most lines that are new say none of it, and one look tells.
+_TELLING = _any(*(one.pattern for one in (_ACCESS, _STATUS, _ECHOED, STRONG, _PASSED, _LOGIN, _ERRORS, _WARNINGS)))
+
 
 def level_of(line: Unwrapped) -> Level:
     """The level of one line. An explicit level below WARNING gives way only to `STRONG` evidence and HTTP 5xx."""
@@ -161,17 +165,21 @@ def level_of(line: Unwrapped) -> Level:
     else:
         text = line.message
         claimed = _claimed(line)
-    http, access = _from_status(text)
+    # bytes: `re2` would count the characters before each match in a string
+    data = text.encode()
+    if not _TELLING.search(data):
+        return Level.UNKNOWN if claimed is None else claimed
+    http, access = _from_status(data)
     # an application that logs its own answer at INFO means it; only a failure or an access log overrules it
     if http is not None and (claimed is None or (http > claimed and (access or http >= Level.ERROR))):
         return http
     if claimed is not None and claimed >= Level.WARNING:
         return claimed
-    if claimed is None and _ECHOED.search(text):
+    if claimed is None and _ECHOED.search(data):
         return Level.UNKNOWN
-    if STRONG.search(text[:_CHARS]):
-        return Level.CRITICAL if _CRITICAL.search(text) else Level.ERROR
-    return claimed if claimed is not None else _from_words(text)
+    if STRONG.search(data[:_BYTES]):
+        return Level.CRITICAL if _CRITICAL.search(data) else Level.ERROR
+    return claimed if claimed is not None else _from_words(data[:_BYTES])
 
 
 def _claimed(line: Unwrapped) -> Level | None:
@@ -234,16 +242,16 @@ def _named(name: str, value: object) -> Level | None:
     return Level(min(max(number // 10 * 10, 10), 60) - 10) if number > 10 else Level.DEBUG
 
 
-def _from_status(text: str) -> tuple[Level | None, bool]:
+def _from_status(text: bytes) -> tuple[Level | None, bool]:
     """What an HTTP status says, and whether an access log says so. 404 is how the web works; other 4xx may matter."""
     access = _ACCESS.search(text)
     match = access or _STATUS.search(text)
     if not match:
         return None, False
     status = match[1]
-    if status[0] == "5":
+    if status.startswith(b"5"):
         return Level.ERROR, bool(access)
-    if status[0] == "4" and status != "404":
+    if status.startswith(b"4") and status != b"404":
         return Level.WARNING, bool(access)
     return (Level.INFO if access else None), bool(access)
 
@@ -254,15 +262,14 @@ def claims_error(line: Unwrapped) -> bool:
         claimed, text = _from_fields(line.fields)
     else:
         claimed, text = _claimed(line), line.message
-    return (claimed is not None and claimed >= Level.ERROR) or bool(STRONG.search(text[:_CHARS]))
+    return (claimed is not None and claimed >= Level.ERROR) or bool(STRONG.search(text.encode()[:_BYTES]))
 
 
-def _from_words(text: str) -> Level:
-    text = text[:_CHARS]
+def _from_words(text: bytes) -> Level:
     if _PASSED.search(text):
         return Level.INFO
     if _BENIGN.search(text):
-        text = _BENIGN.sub(" ", text)
+        text = _BENIGN.sub(b" ", text)
     if _LOGIN.search(text):
         return Level.WARNING
     if _ERRORS.search(text):

@@ -22,6 +22,8 @@ _ROUNDS = 3
 _ALIKE = 0.8
 #: Two words that look like values (paths, hosts, `key=value`) make less of a difference than two plain words.
 _VALUE = 0.5
+#: Two different keys of `key=value` make more of one.
+_OTHER_KEY = 2.0
 _VALUE_LIKE = re.compile(r"<\*>|\w[/._=:@-]+\w|^/")
 #: Shapes of equal length and head that are compared with each other; a log with more is random text.
 _CAREFUL = 2000
@@ -144,7 +146,14 @@ def _likeness(ours: Sequence[str], theirs: Sequence[str], head: int) -> float:
     same, different = 0, 0.0
     for own, other in zip(ours[head:], theirs[head:], strict=True):
         if own == other:
-            same += ANY not in own
+            same += ANY not in own and any(map(str.isalpha, own))
         elif own != ANY:
-            different += _VALUE if _VALUE_LIKE.search(own) and _VALUE_LIKE.search(other) else 1.0
+            different += _difference(own, other)
     return same / (same + different) if same else 0.0
+
+
+def _difference(own: str, other: str) -> float:
+    key, equals, _ = own.partition("=")
+    if equals and "=" in other and not other.startswith(f"{key}="):
+        return _OTHER_KEY
+    return _VALUE if _VALUE_LIKE.search(own) and _VALUE_LIKE.search(other) else 1.0

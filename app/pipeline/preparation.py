@@ -1,12 +1,16 @@
 """Log text to a prepared log: runs the steps and accounts for every line."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from app.domain.analyses import Mask
 from app.domain.diagnoses import Coverage, LeftOut
 from app.domain.logs import PreparedLog
 from app.pipeline import lines
+from app.pipeline.kinds.rule import Place
+from app.pipeline.masking import needed
 from app.pipeline.prompting import overhead
-from app.pipeline.steps import STEPS, Draft
+from app.pipeline.steps import GROUPING, STEPS, Draft
 from app.pipeline.windows import WindowLimits
 
 
@@ -16,12 +20,20 @@ class PreparationLimits:
 
     max_line_chars: int = 1000
     max_templates: int = 2000
+    #: What an operator wants hidden beside what is always hidden.
+    own_places: tuple[Place, ...] = ()
     #: No windows, unless told.
     windows: WindowLimits = field(default_factory=WindowLimits)
 
 
 def prepare(
-    log: str, *, limits: PreparationLimits, token_budget: int, bytes_replaced: int = 0, text: str | None = None
+    log: str,
+    *,
+    limits: PreparationLimits,
+    token_budget: int,
+    bytes_replaced: int = 0,
+    mask: Mask = Mask.NONE,
+    text: str | None = None,
 ) -> PreparedLog:
     """Redact, read, mine and fit a log that `decoding.clean` has cleaned. Takes any such text; time is linear in it.
 
@@ -32,6 +44,8 @@ def prepare(
         max_line_chars=limits.max_line_chars,
         max_templates=limits.max_templates,
         token_budget=token_budget,
+        mask=mask,
+        own_places=limits.own_places,
         overhead=overhead(token_budget, text),
         max_windows=limits.windows.most(token_budget),
     )
@@ -42,11 +56,32 @@ def prepare(
         shown=draft.fitted.shown if draft.fitted else (),
         templates_shown=draft.fitted.templates_shown if draft.fitted else (),
         first_error=draft.first_error,
-        coverage=_coverage(draft, len(log.encode()), bytes_replaced),
-        placeholders=draft.placeholders,
+        coverage=_coverage(draft, lines.size(log), bytes_replaced),
+        placeholders=needed(draft.placeholders, _texts(draft)),
         windows=draft.windows,
         owners=draft.fitted.owners if draft.fitted else (),
     )
+
+
+def _texts(draft: Draft) -> Iterator[str]:
+    """All that a model may see of the log."""
+    records = (record for template in draft.templates for record in template.exemplars)
+    windows = (window.shown for window in draft.windows.parts) if draft.windows else ()
+    for shown in (draft.fitted.shown if draft.fitted else (), *windows, *records):
+        for line in shown:
+            yield line.text
+    for template in draft.templates:
+        yield template.pattern
+
+
+def groups(log: str) -> list[int | None]:
+    """Only the grouping of a log, without redaction and budget: the template of each line, None of a blank one."""
+    draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0, overhead=0)
+    for step in GROUPING:
+        step(draft)
+    mining = draft.mining
+    assert mining is not None
+    return [None if draft.blank(index) else mining.template_of(index) for index in range(len(draft.lines))]
 
 
 def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:

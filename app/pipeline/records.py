@@ -14,7 +14,7 @@ Each line becomes one letter, the log becomes a word, and a grammar over the let
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.domain.logs import Level
@@ -71,6 +71,9 @@ _WITHOUT_TIMES = re.compile(
 )
 
 
+_NO_HEADS = re.compile(rb"[^hHoO]+")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Face:
     """What all lines of one skeleton have in common."""
@@ -108,7 +111,7 @@ def spans(letters: bytes, faces: Sequence[Face], of_line: Sequence[int]) -> list
     plain = letters.count(b"p") + letters.count(b"P")
     grammar = _WITH_TIMES if headed >= plain and headed > 0 else _WITHOUT_TIMES
     found: list[Span] = []
-    for match in grammar.finditer(letters):
+    for match in _records(letters, grammar):
         start, end = match.span()
         while letters[end - 1] == ord("b"):
             end -= 1
@@ -117,6 +120,13 @@ def spans(letters: bytes, faces: Sequence[Face], of_line: Sequence[int]) -> list
             if stop - begin > 1:
                 found.append(_span(letters, faces, of_line, (begin, stop)))
     return found
+
+
+def _records(letters: bytes, grammar: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """Matches of the grammar. No record has a second head in it, so that runs of heads need no look."""
+    for rest in _NO_HEADS.finditer(letters):
+        start, end = rest.span()
+        yield from grammar.finditer(letters, max(start - 1, 0), end)
 
 
 #: What lines without a time of their own are, the first that fits.

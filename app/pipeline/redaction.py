@@ -1,23 +1,32 @@
 """Secrets and personal data become placeholders such as `<EMAIL_1>`, the same value always the same one in a log."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import re2
 
+from app.pipeline.blocks import Lines
 from app.pipeline.kinds.rule import Rule
-from app.pipeline.lines import blocks, latin1
+from app.pipeline.lines import latin1
 from app.pipeline.secrets import RULES
 
 _PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
 _KEY_LINES = 400
-_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose")
-_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+#: Bytes of suspicious lines that go through the rules together, about: each rule is tried once for all of them.
+_TOGETHER = 1 << 18
+_KEY_MARK = b"PRIVATE KEY"
+_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose", "coded")
+_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 #: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
 _KEY_BODY = re.compile(r"(?:^|[\s\"|])(?:[A-Za-z0-9+/]{40,76}={0,2}(?:\\n)?|Proc-Type: .*|DEK-Info: .*)[\"'\s,}]*$")
+
+
+#: Where lines begin and end in a block.
+_Places = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,46 +57,74 @@ class _Ledger:
         return name
 
 
-def redact(lines: list[str]) -> Redacted:
+def redact(lines: Lines) -> Redacted:
     """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
-    ledger = _Ledger()
-    suspects = _suspects(lines)
-    if suspects:
-        # placeholders that already stand in the log keep their numbers to themselves
-        for _, block in blocks(lines):
-            for kind, number in _PLACEHOLDER.findall(block):
-                ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
-        _redact_keys(lines, suspects, ledger)
-        text = "\n".join(lines[index] for index in suspects).encode().decode("latin-1")
-        for rule, finder, pattern in _COMPILED:
-            starts = [hit.start() for hit in finder.finditer(text.encode("latin-1"))]
-            if starts:
-                text = _apply(rule, pattern, starts, (text, ledger))
-        clean = text.encode("latin-1").decode("utf-8", "replace").split("\n")
-        for index, line in zip(suspects, clean, strict=True):
-            lines[index] = line
+    ledger: _Ledger | None = None
+    suspects: dict[int, _Places] = {}
+    size = 0
+    for number in lines.numbers:
+        found = _suspects(lines.block(number))
+        if found:
+            ledger = ledger or _ledger(lines)
+            suspects[number] = found
+            size += sum(end - start for start, end in found)
+            if size > _TOGETHER:
+                _redact_blocks(lines, suspects, ledger)
+                suspects, size = {}, 0
+    if ledger is None:
+        return Redacted(counts={}, placeholders={})
+    _redact_blocks(lines, suspects, ledger)
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
 
 
-def _suspects(lines: list[str]) -> list[int]:
-    """Indices of the lines where some rule's trigger fires, ascending. One pass of one automaton."""
-    found: list[int] = []
-    for begin, block in blocks(lines):
-        position = counted = 0
-        number = begin
-        while match := _TRIGGERS.search(block, position):
-            number += block.count(b"\n", counted, match.start())
-            counted = match.start()
-            found.append(number)
-            position = block.find(b"\n", match.end())
-            if position < 0:
-                break
+def _ledger(lines: Lines) -> _Ledger:
+    """A new one. Placeholders that already stand in the log keep their numbers to themselves."""
+    ledger = _Ledger()
+    for _, block in lines.blocks():
+        for kind, number in _PLACEHOLDER.findall(block) if b"<" in block else ():
+            ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
+    return ledger
+
+
+def _suspects(block: bytes) -> _Places:
+    """Where the lines begin and end in which some rule's trigger fires. One pass of one automaton."""
+    found: list[tuple[int, int]] = []
+    end = 0
+    while end >= 0 and (match := _TRIGGERS.search(block, end)):
+        # a trigger may take the end of its line with it
+        end = block.find(b"\n", match.end() - 1)
+        found.append((block.rfind(b"\n", 0, match.start()) + 1, end if end >= 0 else len(block)))
     return found
+
+
+def _redact_blocks(lines: Lines, suspects: dict[int, _Places], ledger: _Ledger) -> None:
+    """Every rule, one after the other, on the lines that one of them may match."""
+    for changed in _redact_keys(lines, suspects, ledger) & suspects.keys():
+        suspects[changed] = _suspects(lines.block(changed))
+    text = b"\n".join(lines.block(number)[start:end] for number, found in suspects.items() for start, end in found)
+    for rule, finder, pattern in _COMPILED:
+        starts = [hit.start() for hit in finder.finditer(text)]
+        if starts:
+            text = _apply(rule, pattern, starts, (text.decode("latin-1"), ledger)).encode("latin-1")
+    clean = iter(text.decode("utf-8", "replace").encode().split(b"\n"))
+    for number, found in suspects.items():
+        lines.rewrite(number, _spliced(lines.block(number), found, clean))
+
+
+def _spliced(block: bytes, places: _Places, clean: Iterator[bytes]) -> bytes:
+    """`block` with the next clean lines in those places."""
+    parts: list[bytes] = []
+    done = 0
+    for start, end in places:
+        parts += (block[done:start], b"\n".join(islice(clean, block.count(b"\n", start, end) + 1)))
+        done = end
+    return b"".join((*parts, block[done:]))
 
 
 def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: tuple[str, _Ledger]) -> str:
     """One rule at the places where it may match, in text that holds UTF-8 bytes, each as one character."""
     text, ledger = where
+    groups = [name for name in _GROUPS if name in pattern.groupindex]
     parts: list[str] = []
     done = 0
     for start in starts:
@@ -96,7 +133,7 @@ def _apply(rule: Rule, pattern: re.Pattern[str], starts: Sequence[int], where: t
         match = pattern.match(text, start, _line_end(text, start))
         if not match:
             continue
-        group = next((name for name in _GROUPS if name in pattern.groupindex and match[name] is not None), 0)
+        group = next((name for name in groups if match[name] is not None), 0)
         value = match[group].encode("latin-1").decode("utf-8", "replace")
         judge = rule.judges.get(str(group), rule.accept)
         if judge is None or judge(value):
@@ -110,20 +147,36 @@ def _line_end(text: str, start: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _redact_keys(lines: list[str], suspects: list[int], ledger: _Ledger) -> None:
-    """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays."""
-    for index in suspects:
-        begin = _KEY_BEGIN.search(lines[index])
-        if not begin or _KEY_END.search(lines[index], begin.end()):
-            continue
-        name = ledger.placeholder("PRIVATE_KEY", "\n".join(lines[index : index + 8]))
-        lines[index] = f"{lines[index][: begin.start()]}{name}"
-        for inside in range(index + 1, _key_stop(lines, index)):
-            end = _KEY_END.search(lines[inside])
-            lines[inside] = f"{name}{lines[inside][end.end() :]}" if end else name
+def _redact_keys(lines: Lines, suspects: Mapping[int, _Places], ledger: _Ledger) -> set[int]:
+    """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays.
+
+    Returns the numbers of the blocks that have changed.
+    """
+    fresh: dict[int, str] = {}
+    for number, found in suspects.items():
+        block = lines.block(number)
+        for start, end in found:
+            if _KEY_MARK in block[start:end]:
+                first = lines.first(number) + block.count(b"\n", 0, start)
+                for index in range(first, first + block.count(b"\n", start, end) + 1):
+                    fresh |= {} if index in fresh else _redacted_key(lines, index, ledger)
+    return lines.replace(fresh)
 
 
-def _key_stop(lines: list[str], begin: int) -> int:
+def _redacted_key(lines: Lines, index: int, ledger: _Ledger) -> dict[int, str]:
+    """What becomes of the lines of a key that begins in line `index`; nothing when it begins and ends there."""
+    begin = _KEY_BEGIN.search(lines[index])
+    if not begin or _KEY_END.search(lines[index], begin.end()):
+        return {}
+    name = ledger.placeholder("PRIVATE_KEY", "\n".join(lines[index : index + 8]))
+    fresh = {index: f"{lines[index][: begin.start()]}{name}"}
+    for inside in range(index + 1, _key_stop(lines, index)):
+        end = _KEY_END.search(lines[inside])
+        fresh[inside] = f"{name}{lines[inside][end.end() :]}" if end else name
+    return fresh
+
+
+def _key_stop(lines: Lines, begin: int) -> int:
     """Behind the last line of the key that begins in line `begin`; a key that was cut off ends with its base64."""
     bound = min(begin + _KEY_LINES, len(lines))
     for index in range(begin + 1, bound):

@@ -41,6 +41,11 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "replaced": "{n} bytes were not text",
         "replaced_1": "{n} byte was not text",
         "tokens": "{n} of {budget} tokens",
+        "lowered": "{percent}, lowered: {reasons}",
+        "unsupported": "no line of the log proves it",
+        "invented": "some of its quotes are not in the log",
+        "contradicted": "the log's own levels are worse",
+        "addressed": "lines of the log speak to its reader",
         "windows": "{asked} of {n} windows read",
         "windows_1": "{asked} of {n} window read",
         "similar": "taken over from analysis {n}: the same templates",
@@ -68,6 +73,11 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "redacted": "가림: {kinds}",
         "replaced": "텍스트가 아닌 바이트 {n}",
         "tokens": "토큰 {n}/{budget}",
+        "lowered": "{percent}, 낮춤: {reasons}",
+        "unsupported": "로그에서 뒷받침하는 줄이 없음",
+        "invented": "일부 인용이 로그에 없음",
+        "contradicted": "로그 자체의 수준이 더 심각함",
+        "addressed": "로그에 읽는 쪽을 향한 문장이 있음",
         "windows": "구간 {n}개 중 {asked}개 읽음",
         "similar": "분석 {n}의 답을 이어받음: 같은 템플릿",
         "dropped": "인용 {cited}개 중 {n}개는 로그에 없어 제외",
@@ -101,7 +111,7 @@ def markdown(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str =
         blocks.append(f"**{labels['evidence']}** {labels['no_evidence']}")
     if coverage:
         blocks.append(f"**{labels['read']}** {markdown_inline(coverage_line(coverage, language=language))}")
-    blocks.append(f"**{labels['confidence']}** {_percent(diagnosis)}")
+    blocks.append(f"**{labels['confidence']}** {confidence(diagnosis, language=language)}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -117,7 +127,7 @@ def plain(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "e
         rows.append((labels["evidence"], (labels["no_evidence"],)))
     if coverage:
         rows.append((labels["read"], (coverage_line(coverage, language=language),)))
-    rows.append((labels["confidence"], (_percent(diagnosis),)))
+    rows.append((labels["confidence"], (confidence(diagnosis, language=language),)))
     indent = max(_cells(label) for label, _ in rows) + 2
     out = [f"{headline(diagnosis, language=language)}  {one_line(diagnosis.summary)}"]
     for label, lines in rows:
@@ -155,6 +165,14 @@ def sections(diagnosis: Diagnosis, *, language: str = "en") -> tuple[Section, ..
     texts = ((labels["cause"], diagnosis.root_cause), (labels["advice"], diagnosis.recommendation))
     found = ((label, tuple(line.rstrip() for line in printable(text).strip().split("\n"))) for label, text in texts)
     return tuple(Section(label=label, lines=lines) for label, lines in found if any(lines))
+
+
+def confidence(diagnosis: Diagnosis, *, language: str = "en") -> str:
+    """In percent, and why it is lower than its author's."""
+    labels = _labels(language)
+    percent = f"{round(diagnosis.confidence * 100)}%"
+    reasons = ", ".join(labels[doubt.value] for doubt in diagnosis.doubts)
+    return labels["lowered"].format(percent=percent, reasons=reasons) if reasons else percent
 
 
 def quotes(diagnosis: Diagnosis) -> tuple[tuple[str, str], ...]:
@@ -208,10 +226,6 @@ def _labels(language: str) -> Mapping[str, str]:
 def _counted(labels: Mapping[str, str], name: str, count: int) -> str:
     """The label for as many; languages without a singular have one for all."""
     return labels.get(f"{name}_1", labels[name]) if count == 1 else labels[name]
-
-
-def _percent(diagnosis: Diagnosis) -> str:
-    return f"{round(diagnosis.confidence * 100)}%"
 
 
 def _number(count: int) -> str:

@@ -7,7 +7,8 @@ from app.pipeline.kinds.carriers import CARRIERS
 from app.pipeline.kinds.commands import COMMANDS
 from app.pipeline.kinds.fields import FIELDS
 from app.pipeline.kinds.people import PEOPLE
+from app.pipeline.kinds.prose import PROSE
 from app.pipeline.kinds.rule import Rule
 from app.pipeline.kinds.vendors import VENDORS
 
-RULES: tuple[Rule, ...] = (*CARRIERS, *VENDORS, *FIELDS, *COMMANDS, *PEOPLE)
+RULES: tuple[Rule, ...] = (*CARRIERS, *VENDORS, *FIELDS, *COMMANDS, *PROSE, *PEOPLE)

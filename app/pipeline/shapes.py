@@ -21,21 +21,25 @@ _TALKING = frozenset(
     ("error", "err", "exception", "reason", "cause", "logger", "component", "module", "method", "path", "route", "name")
 )
 
+#: Each alternative begins with a class of characters and looks back from there: `re` drops most of them at once.
 _MASKS = re.compile(
-    r"""\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
+    r"""[0-9a-fA-F](?<!\w.)[0-9a-fA-F]{7}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
       | \d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?
-      | \b[MTWFS][a-z]{2}\ [JFMASOND][a-z]{2}\ +\d\d?\ \d\d:\d\d:\d\d\ (?:[A-Z]+\ )?\d{4}
-      | \b\d\d?/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:[\d:]+\ [+-]\d{4}
+      | [MTWFS](?<!\w.)[a-z]{2}\ [JFMASOND][a-z]{2}\ +\d\d?\ \d\d:\d\d:\d\d\ (?:[A-Z]+\ )?\d{4}
+      | \d(?<!\w.)\d?/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:[\d:]+\ [+-]\d{4}
       | <[A-Z_]+_\d+>
-      | \b0[xX][0-9a-fA-F]+\b
-      | (?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])
-      | \b(?=[a-f]*\d)[0-9a-f]+\b | \b(?=[A-F]*\d)[0-9A-F]+\b
-      | \b(?=[A-Za-z_-]{0,40}\d)(?=\d*[A-Za-z])[A-Za-z0-9_-]{20,}\b={0,2}
-      | (?<=[a-z0-9])-(?:[0-9a-f]{8,10})-[a-z0-9]{5}\b
-      | (?<=[\s(=:\[,])'[^'\n]{1,80}'(?![\w'])
-      | (?<=[\s(\[])"[^"\s]{1,80}"(?![\w"])
-      | [-+]?\d+(?:[.,:]\d+)*%?
-      | (?<=\d)(?:ns|us|µs|ms|s|m|h|B|KB|MB|GB|KiB|MiB|GiB|k|M|G)\b
+      | 0(?<!\w.)[xX][0-9a-fA-F]+\b
+      | [0-9a-fA-F](?<![\w:.].)[0-9a-fA-F]{0,3}:(?:[0-9a-fA-F]{0,4}:){1,6}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])
+      | :(?<![\w:.].)(?:[0-9a-fA-F]{0,4}:){1,6}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])
+      | [0-9a-f](?<!\w.)(?:(?<=\d)|(?=[a-f]*\d))[0-9a-f]*\b
+      | [0-9A-F](?<!\w.)(?:(?<=\d)|(?=[A-F]*\d))[0-9A-F]*\b
+      | [A-Za-z](?<!\w.)(?=[A-Za-z_-]{0,39}\d)[A-Za-z0-9_-]{19,}\b={0,2}
+      | \d(?<!\w.)(?=\d*[A-Za-z])[A-Za-z0-9_-]{19,}\b={0,2}
+      | -(?<=[a-z0-9]-)[0-9a-f]{8,10}-[a-z0-9]{5}\b
+      | '(?<=[\s(=:\[,]')[^'\n]{1,80}'(?![\w'])
+      | "(?<=[\s(\[]")[^"\s]{1,80}"(?![\w"])
+      | [-+]\d+(?:[.,:]\d+)*%? | \d+(?:[.,:]\d+)*%?
+      | [nuµm](?<=\d.)s\b | [smhBkMG](?<=\d.)\b | [KMG](?<=\d.)i?B\b
     """,
     re.VERBOSE,
 )

@@ -1,69 +1,151 @@
 """Lines that differ only in digits have one skeleton: everything else is worked out once per skeleton, not per line.
 
-Work in C on a megabyte at a time (`translate`, `replace`, `split`), no Python code per line.
+A line's bones are the line without its digits, except for those of meaningful numbers. They are made in C for a block
+of lines at a time (`translate`, `split`, a dictionary); no Python code runs per line.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
 from dataclasses import dataclass
+from itertools import compress
 
-from app.pipeline.constants import HIDE, spans
-from app.pipeline.lines import blocks
+from app.pipeline.blocks import Lines
+from app.pipeline.constants import hide_differences
 
-_ZEROES = bytes.maketrans(b"123456789", b"000000000")
-_RUNS = (b"0" * 16, b"0" * 4, b"00", b"00")
-#: A word of hexadecimal digits and letters, its digits already collapsed.
-_HEX = re.compile(rb"\b(?:0+[a-f][0a-f]*|[a-f]+0[0a-f]*|0+[A-F][0A-F]*|[A-F]+0[0A-F]*)\b")
-#: Most of such a word: from its first digit on, when few letters precede it. `re` finds its 0 at memory speed.
-_HEX_END = re.compile(
-    rb"0(?:[a-f](?:%s)[0a-f]*+|[A-F](?:%s)[0A-F]*+)\b"
-    % tuple(b"|".join(rb"(?<=\W%s..)" % (letter * count) for count in range(7)) for letter in (b"[a-f]", b"[A-F]"))
+_DIGITS = b"0123456789"
+#: What digits leave of an id in hexadecimal: letters up to f, in groups with dashes between them.
+_RESIDUE = re.compile(
+    rb"(?s:[a-f-](?<![A-Za-z].)[a-f-]*+(?![A-Za-z])|[A-F-](?<![A-Za-z].)[A-F-]*+(?![A-Za-z]))",
 )
-#: Above this many skeletons, ids in hexadecimal are probably why.
-_MANY = 500
+#: Words and names of such letters.
+_WORDS = frozenset(
+    b"ac ad be cd db dc de ed fd abc ace add bad bed cab dad dec def fed fee bead beef cafe dead deaf deed face fade"
+    b" feed added ceded faced faded decade facade".split()
+)
+#: From this many skeletons on ids may be why: they are, when half of the skeletons would go with them.
+_SEVERAL = 64
+#: New bones after which a log with ids is looked at for what stands before them, and how many are looked at.
+_MANY, _SAMPLE = 500, 200
+#: What stands before ids is looked for in every line: so many texts of so many bytes, each before one id in so many.
+_CARRIERS, _CARRIER_BYTES, _SHARE = 12, 10, 40
+#: Bones remembered of one log; with more, nearly every line has its own.
+_REMEMBERED = 200_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skeletons:
-    """`of_line[i]` is the skeleton (0-based) of line i, `example[s]` a line that has skeleton s."""
+    """`of_line[i]` is the skeleton (0-based) of line i, `example[s]` the first line that has skeleton s."""
 
     of_line: list[int]
     example: list[int]
 
 
-def skeletons(lines: Sequence[str]) -> Skeletons:
+def skeletons(lines: Lines) -> Skeletons:
     """Which lines differ only in digits, or in ids when there are many. Meaningful numbers count as text."""
-    numbering: dict[bytes, int] = {}
+    known = _Known()
     of_line: list[int] = []
-    ids = False
-    for _, block in blocks(lines):
-        flat = _collapse(_without_digits(block))
-        bones = (_HEX_END.sub(b"0", flat) if ids else flat).split(b"\n")
-        numbers = _numbered(dict.fromkeys(bones), numbering, ids=ids)
-        of_line += map(numbers.__getitem__, bones)
-        if not ids and len(numbering) > _MANY:
-            ids, fine, numbering = True, numbering, {}
-            again = list(_numbered(fine, numbering, ids=True).values())
-            of_line = list(map(again.__getitem__, of_line))
-    first = dict(zip(reversed(of_line), range(len(of_line) - 1, -1, -1), strict=True))
-    return Skeletons(of_line=of_line, example=[first[number] for number in range(len(first))])
+    example: list[int] = []
+    for first, block in lines.blocks():
+        bones = _bones(block, known)
+        numbers = list(map(known.__getitem__, bones))
+        if known.count > len(example):
+            places = dict(zip(reversed(numbers), range(first + len(numbers) - 1, first - 1, -1), strict=True))
+            example += [places[number] for number in range(len(example), known.count)]
+        of_line += numbers
+        fewer = known.learn()
+        if fewer:
+            of_line = list(map(fewer.__getitem__, of_line))
+            merged = dict(zip(reversed(fewer), reversed(example), strict=True))
+            example = [merged[number] for number in range(known.count)]
+    return Skeletons(of_line=of_line, example=example)
 
 
-def _numbered(bones: Collection[bytes], numbering: dict[bytes, int], *, ids: bool) -> dict[bytes, int]:
-    """Each of the (distinct) bones with its number; new ones are added to `numbering`. `ids`: all ids are one."""
-    names: Iterable[bytes] = _collapse(_HEX.sub(b"0", b"\n".join(bones))).split(b"\n") if ids else bones
-    return {bone: numbering.setdefault(name, len(numbering)) for bone, name in zip(bones, names, strict=True)}
+def _bones(block: bytes, known: "_Known") -> list[bytes]:
+    bones = known.without_ids(hide_differences(block)).translate(None, _DIGITS).split(b"\n")
+    bare = {bone for bone in set(bones) if not bone.strip()}
+    if bare:
+        # nothing but digits is not nothing
+        lines = block.split(b"\n")
+        for place in compress(range(len(bones)), map(bare.__contains__, bones)):
+            if lines[place].strip():
+                bones[place] = b"0"
+    return bones
 
 
-def _without_digits(data: bytes) -> bytes:
-    """Every digit as 0, except in meaningful numbers, whose digits are hidden."""
-    flat = bytearray(data.translate(_ZEROES))
-    for start, end in spans(data):
-        flat[start:end] = data[start:end].translate(HIDE)
-    return bytes(flat)
+def _without_residue(bone: bytes) -> bytes:
+    rest = _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+    # nothing but an id is not nothing either
+    return rest if rest.strip() or not bone.strip() else b"0"
 
 
-def _collapse(data: bytes) -> bytes:
-    for run in _RUNS:
-        data = data.replace(run, b"0")
-    return data
+def _of_an_id(residue: bytes) -> bool:
+    """Words stay, and so do capitals by themselves, which may be levels, and dashes."""
+    letters = residue.strip(b"-")
+    if residue.count(b"-") > 1:
+        return letters != b""
+    return letters.lower() not in _WORDS and (len(letters) > 1 or letters.islower())
+
+
+class _Known(dict[bytes, int]):
+    """Bones -> skeletons, which are numbered in order of appearance when they are first looked up.
+
+    Once there are many, ids in hexadecimal do not count any more. What stands before most of them is learned, and
+    leads to them at memory speed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[bytes, int] = {}
+        self._ids = False
+        self._carriers: dict[bytes, re.Pattern[bytes]] = {}
+        self._look_at = _SEVERAL
+
+    def __missing__(self, bone: bytes) -> int:
+        name = _without_residue(bone) if self._ids else bone
+        number = self[bone] = self._numbers.setdefault(name, len(self._numbers))
+        return number
+
+    @property
+    def count(self) -> int:
+        """Skeletons so far."""
+        return len(self._numbers)
+
+    def without_ids(self, block: bytes) -> bytes:
+        """`block` without those ids that stand where many do."""
+        for carrier, pattern in self._carriers.items():
+            block = pattern.sub(carrier, block)
+        return block
+
+    def learn(self) -> list[int]:
+        """Look at what has come in. Returns the new number of each skeleton when many have become one."""
+        if len(self) < self._look_at:
+            return []
+        fewer: list[int] = []
+        if self._ids:
+            self._find_carriers()
+            if len(self) > _REMEMBERED:
+                self.clear()
+        else:
+            rests = {bone: _without_residue(bone) for bone in self}
+            if 2 * len(set(rests.values())) <= len(rests):
+                self._ids = True
+                self._find_carriers()
+                self._numbers = {}
+                for bone, rest in rests.items():
+                    self[bone] = self._numbers.setdefault(rest, len(self._numbers))
+                fewer = list(self.values())
+        self._look_at = len(self) + _MANY if self._ids else 2 * len(self)
+        return fewer
+
+    def _find_carriers(self) -> None:
+        """What stands before the ids of the latest bones, the last word of it, when it does so often."""
+        bones = list(self)[-_SAMPLE:]
+        before = Counter(
+            bone[max(match.start() - _CARRIER_BYTES, 0) : match.start()].rpartition(b" ")[2]
+            for bone in bones
+            for match in _RESIDUE.finditer(bone)
+            if _of_an_id(match[0])
+        )
+        for carrier, count in before.most_common(_CARRIERS - len(self._carriers)):
+            if len(carrier) > 1 and count * _SHARE > len(bones):
+                self._carriers[carrier] = re.compile(re.escape(carrier) + rb"[0-9a-f-]++(?![A-Za-z])")

@@ -1,11 +1,16 @@
 """What happens to a log, in order: the policy of preparation, one line per step, each in a file of its own."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from app.domain.analyses import Mask
 from app.domain.logs import Line, Template, Windows
-from app.pipeline import layout, lines
+from app.pipeline import layout, lines, seams
+from app.pipeline.blocks import Lines
 from app.pipeline.fitting import Fitted, Source, fit
+from app.pipeline.kinds.rule import Place
+from app.pipeline.masking import mask
 from app.pipeline.prompting import SMALL
 from app.pipeline.ranking import first_significant, rank
 from app.pipeline.records import face, spans
@@ -14,7 +19,7 @@ from app.pipeline.skeletons import skeletons
 from app.pipeline.templates import Mining, Reading, exemplified, mine
 from app.pipeline.windows import divide
 
-_NOTHING = Reading(of_line=(), letters=b"", faces=(), spans=())
+_NOTHING = Reading(of_line=(), example=(), letters=b"", faces=(), spans=())
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,11 +32,13 @@ class Draft:
     token_budget: int
     #: Tokens of the budget that instructions take.
     overhead: int
+    mask: Mask = Mask.NONE
+    own_places: Sequence[Place] = ()
     #: Prompts that may be asked beyond the first one.
     max_windows: int = 0
 
     #: Physical lines, displayable; redacted from the second step on. Characters lost of the giants among them.
-    lines: list[str] = field(default_factory=list)
+    lines: Lines = field(default_factory=Lines)
     lost: Mapping[int, int] = field(default_factory=dict)
     redactions: Mapping[str, int] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict)
@@ -63,8 +70,12 @@ def split(draft: Draft) -> None:
 
 def hide(draft: Draft) -> None:
     """Secrets become placeholders before anything else looks at the log."""
+    split_up = seams.hide(draft.lines)
     redacted = redact(draft.lines)
-    draft.redactions, draft.placeholders = redacted.counts, redacted.placeholders
+    masked = mask(draft.lines, draft.mask, draft.own_places)
+    counts = Counter(split_up) + Counter(redacted.counts) + Counter(masked.counts)
+    draft.redactions = dict(sorted(counts.items()))
+    draft.placeholders = {**redacted.placeholders, **masked.placeholders}
 
 
 def read(draft: Draft) -> None:
@@ -75,7 +86,7 @@ def read(draft: Draft) -> None:
     faces = [face(draft.lines[index]) for index in bones.example]
     letters = bytes(map([one.letter for one in faces].__getitem__, bones.of_line))
     found = spans(letters, faces, bones.of_line)
-    draft.reading = Reading(of_line=bones.of_line, letters=letters, faces=faces, spans=found)
+    draft.reading = Reading(of_line=bones.of_line, example=bones.example, letters=letters, faces=faces, spans=found)
 
 
 def group(draft: Draft) -> None:
@@ -115,3 +126,5 @@ def choose(draft: Draft) -> None:
 
 #: The policy. Redaction comes before anything is counted, compared or kept.
 STEPS: tuple[Callable[[Draft], None], ...] = (split, hide, read, group, choose)
+#: Those of them that only tell which lines are alike.
+GROUPING: tuple[Callable[[Draft], None], ...] = (split, read, group)

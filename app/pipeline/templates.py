@@ -19,9 +19,12 @@ _WHY = " … "
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """A log taken apart: per line its skeleton and letter, per skeleton its face, and the records of several lines."""
+    """A log taken apart: per line its skeleton and letter, per skeleton its first line and its face, and the records of
+    several lines.
+    """
 
     of_line: Sequence[int]
+    example: Sequence[int]
     letters: bytes
     faces: Sequence[Face]
     spans: Sequence[Span]
@@ -143,9 +146,10 @@ def _units(reading: Reading, of_line: Sequence[int], kinds: Mapping[int, tuple[i
     faces = reading.faces
     counts = Counter(of_line)
     last = dict(zip(of_line, range(len(of_line)), strict=True))
-    first = dict(zip(reversed(of_line), range(len(of_line) - 1, -1, -1), strict=True))
     lines_of: Counter[int] = Counter()
+    starts: dict[int, int] = {}
     for span in reading.spans:
+        starts.setdefault(of_line[span.start], span.start)
         lines_of[of_line[span.start]] += span.stop - span.start - reading.letters.count(b"b", span.start, span.stop)
     shapes = _Shapes(faces)
     units: dict[int, _Unit] = {}
@@ -158,7 +162,8 @@ def _units(reading: Reading, of_line: Sequence[int], kinds: Mapping[int, tuple[i
             shape=shapes.of(head, telling),
             count=count,
             lines=lines_of.get(number, count),
-            first=first[number],
+            # the first line of a skeleton may have gone into a record of several lines
+            first=starts[number] if number in starts else of_line.index(number, reading.example[number]),
             last=last[number],
         )
     return units

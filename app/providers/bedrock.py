@@ -24,7 +24,7 @@ from app.domain.prompts import Completion, Prompt
 from app.providers.aws import Aws, Refused
 from app.providers.calls import Call, Timeouts
 from app.providers.concessions import Body, Concession, Concessions, dropping
-from app.providers.prices import Counted, count, usage
+from app.providers.prices import Counted, Prices, count, listed
 from app.providers.probes import probe
 from app.providers.refusals import Signals, error_of
 from app.providers.schemas import strict
@@ -78,12 +78,19 @@ class Bedrock:
     name = NAME
 
     def __init__(
-        self, section: settings.Bedrock, *, model: str, max_output_tokens: int, clock: Clock | None = None
+        self,
+        section: settings.Bedrock,
+        *,
+        model: str,
+        max_output_tokens: int,
+        clock: Clock | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.model = model
         self.token_budget = max(section.context_tokens - max_output_tokens, 1)
         self._aws = Aws(section)
         self._clock = clock or SystemClock()
+        self._prices = prices or listed()
         self._timeouts = Timeouts(connect=section.connect_timeout, read=section.read_timeout, total=section.timeout)
         self._concessions = Concessions(_CONCESSIONS)
 
@@ -102,7 +109,9 @@ class Bedrock:
                 may_concede = refused.refusal.status == 400
                 if not may_concede or not self._concessions.learn(model, refused.refusal.signal, tried):
                     raise self._error(refused, prompt) from refused
-        return Completion(text=call.text, model=model, usage=usage(NAME, model, prompt, call.text, counted))
+        return Completion(
+            text=call.text, model=model, usage=self._prices.usage(NAME, model, prompt, call.text, counted)
+        )
 
     def health(self) -> Health:
         """See `Provider`."""

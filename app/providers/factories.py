@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from app.domain.errors import ConfigurationInvalid
 from app.domain.ports import Offering
+from app.providers import prices
 from app.settings import Settings
 
 Factory = Callable[[Settings], Offering | None]
@@ -14,7 +15,12 @@ def _ollama(settings: Settings) -> Offering:
     from app.providers.ollama import Ollama
 
     model = settings.ollama.model or settings.ai.model or "mistral"
-    return Ollama(settings.ollama, model=model, max_output_tokens=settings.preparation.max_output_tokens)
+    return Ollama(
+        settings.ollama,
+        model=model,
+        max_output_tokens=settings.preparation.max_output_tokens,
+        prices=prices.load(settings.ai.prices),
+    )
 
 
 def _bedrock(settings: Settings) -> Offering | None:
@@ -25,7 +31,12 @@ def _bedrock(settings: Settings) -> Offering | None:
     from app.providers.bedrock import Bedrock
 
     model = _needed(section.model or settings.ai.model, "bedrock.model", "BIFROST_BEDROCK__MODEL")
-    return Bedrock(section, model=model, max_output_tokens=settings.preparation.max_output_tokens)
+    return Bedrock(
+        section,
+        model=model,
+        max_output_tokens=settings.preparation.max_output_tokens,
+        prices=prices.load(settings.ai.prices),
+    )
 
 
 def _openai_compatible(settings: Settings) -> Offering | None:
@@ -43,6 +54,7 @@ def _openai_compatible(settings: Settings) -> Offering | None:
         model=model,
         api_key=key.get_secret_value() if key else None,
         max_output_tokens=settings.preparation.max_output_tokens,
+        prices=prices.load(settings.ai.prices),
     )
 
 

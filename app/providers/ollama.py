@@ -19,7 +19,7 @@ from app.domain.ports import Clock, Health, Watch
 from app.domain.prompts import Completion, Prompt
 from app.providers.calls import Call, Timeouts
 from app.providers.http import Http, Reply, json_object
-from app.providers.prices import Counted, count, usage
+from app.providers.prices import Counted, Prices, count, listed
 from app.providers.probes import names_of, offer, probe
 from app.providers.refusals import Refusal, Signals, error_of, retry_after
 
@@ -41,12 +41,19 @@ class Ollama:
     name = NAME
 
     def __init__(
-        self, section: settings.Ollama, *, model: str, max_output_tokens: int, clock: Clock | None = None
+        self,
+        section: settings.Ollama,
+        *,
+        model: str,
+        max_output_tokens: int,
+        clock: Clock | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.model = model
         self.token_budget = max(section.num_ctx - max_output_tokens, 1)
         self._section = section
         self._clock = clock or SystemClock()
+        self._prices = prices or listed()
         self._http = Http("Ollama", section.url)
         self._timeouts = Timeouts(connect=section.connect_timeout, read=section.read_timeout, total=section.timeout)
 
@@ -64,7 +71,7 @@ class Ollama:
         return Completion(
             text=call.text,
             model=answered if isinstance(answered, str) and answered else model,
-            usage=usage(NAME, model, prompt, call.text, counted),
+            usage=self._prices.usage(NAME, model, prompt, call.text, counted),
         )
 
     def health(self) -> Health:
@@ -150,8 +157,8 @@ class Ollama:
 
     def _list(self, call: Call) -> list[str]:
         with closing(self._http.send(call, "GET", "/api/tags", headers={"Accept": "application/json"})) as reply:
-            listed = reply.document().get("models") if reply.status == 200 else None
-        return names_of(listed, "name", self._http.place)
+            found = reply.document().get("models") if reply.status == 200 else None
+        return names_of(found, "name", self._http.place)
 
 
 def was_cut(last: Mapping[str, object], prompt: Prompt, num_ctx: int) -> bool:

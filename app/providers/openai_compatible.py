@@ -20,7 +20,7 @@ from app.domain.prompts import Completion, Prompt
 from app.providers.calls import Call, Timeouts
 from app.providers.concessions import Body, Concession, Concessions, dropping
 from app.providers.http import Http, Reply, json_object
-from app.providers.prices import Counted, count, usage
+from app.providers.prices import Counted, Prices, count, listed
 from app.providers.probes import names_of, offer, probe
 from app.providers.refusals import Refusal, Signals, error_of, retry_after
 from app.providers.schemas import strict
@@ -64,10 +64,12 @@ class OpenaiCompatible:
         api_key: str | None,
         max_output_tokens: int,
         clock: Clock | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self.model = model
         self.token_budget = max(section.context_tokens - max_output_tokens, 1)
         self._key = api_key
+        self._prices = prices or listed()
         self._clock = clock or SystemClock()
         self._http = Http("The model server", section.url or "")
         self._timeouts = Timeouts(connect=section.connect_timeout, read=section.read_timeout, total=section.timeout)
@@ -88,9 +90,8 @@ class OpenaiCompatible:
                 raise ProviderUnavailable(f"{self._http.place} ended its answer before it was done.")
         if (kind := _ENDS.get(stream.ended_by)) is not None:
             raise kind
-        return Completion(
-            text=call.text, model=stream.model, usage=usage(NAME, stream.model, prompt, call.text, stream.counted)
-        )
+        usage = self._prices.usage(NAME, stream.model, prompt, call.text, stream.counted)
+        return Completion(text=call.text, model=stream.model, usage=usage)
 
     def health(self) -> Health:
         """See `Provider`."""
@@ -140,8 +141,8 @@ class OpenaiCompatible:
 
     def _list(self, call: Call) -> list[str]:
         with closing(self._http.send(call, "GET", "/models", headers=self._headers())) as reply:
-            listed = reply.document().get("data") if reply.status == 200 else None
-        return names_of(listed, "id", self._http.place)
+            found = reply.document().get("data") if reply.status == 200 else None
+        return names_of(found, "id", self._http.place)
 
 
 class _Stream:

@@ -65,7 +65,7 @@ def _usage(found: Usage | None) -> dict[str, Any] | None:
     return {
         "prompt_tokens": found.prompt_tokens,
         "completion_tokens": found.completion_tokens,
-        "cost_usd": found.cost_micro_usd / 1e6,
+        "cost_usd": found.cost_usd,
         "estimated": found.estimated,
     }
 

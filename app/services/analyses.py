@@ -8,7 +8,7 @@ from types import MappingProxyType
 import structlog
 
 from app import telemetry
-from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Status, Submission
+from app.domain.analyses import TERMINAL, Analysis, CacheMode, Filter, Mask, Status, Submission
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -54,12 +54,14 @@ class Analyses:
         *,
         max_log_bytes: int,
         cache_ttl: float,
+        mask: Mask = Mask.NONE,
         publishers: Mapping[str, Publisher] = MappingProxyType({}),
     ) -> None:
         self._unit_of_work = unit_of_work
         self._routing = routing
         self._max_log_bytes = max_log_bytes
         self._cache_ttl = cache_ttl
+        self._mask = mask
         self._publishers = publishers
 
     def submit(self, submission: Submission) -> Submitted:
@@ -71,9 +73,11 @@ class Analyses:
         submission = self.cleaned(submission)
         route = self._routing.route(submission.source)
         log_hash = log_hash_of(submission)
+        request_hash = request_hash_of(submission, log_hash)
+        submission = self.masked(submission)
         with self._unit_of_work() as tx:
             submission = with_prompt(tx, submission, log_hash=log_hash, needed=route.provider != RULES)
-            fingerprint = self.fingerprint(submission, log_hash)
+            fingerprint = self.fingerprint(submission, log_hash, request_hash)
             accepted = None
             looks = submission.cache is not CacheMode.OFF and self._cache_ttl > 0
             if looks:
@@ -100,8 +104,12 @@ class Analyses:
         submission = replace(
             submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
         )
-        self._check(submission.log)
+        check_log(submission.log, max_bytes=self._max_log_bytes)
         return submission
+
+    def masked(self, submission: Submission) -> Submission:
+        """With this server's mask, where none is asked for. A server's defaults are no part of a request's hash."""
+        return replace(submission, mask=submission.mask or self._mask)
 
     def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis:
         """One analysis of a project. Raises `AnalysisNotFound`."""
@@ -162,21 +170,14 @@ class Analyses:
         log.info("analysis_replayed", analysis_id=analysis_id, replays=after.replays)
         return after
 
-    def _check(self, text: str) -> None:
-        size = len(text.encode())
-        if size > self._max_log_bytes:
-            raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {self._max_log_bytes:,}.")
-        if not text or text.isspace():
-            raise LogEmpty
-
-    def fingerprint(self, submission: Submission, log_hash: str) -> Fingerprint:
-        """Of a cleaned submission that has its prompt."""
+    def fingerprint(self, submission: Submission, log_hash: str, request_hash: str) -> Fingerprint:
+        """Of a cleaned submission that has its prompt and its mask."""
         question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(
             log_hash=log_hash,
             cache_key=cache_key_of(question_key, log_hash),
             question_key=question_key,
-            request_hash=request_hash_of(submission, log_hash),
+            request_hash=request_hash,
         )
 
     @staticmethod
@@ -193,6 +194,15 @@ class Analyses:
             priority=analysis.priority.name,
             cached=analysis.cached,
         )
+
+
+def check_log(text: str, *, max_bytes: int) -> None:
+    """Raises `LogTooLarge` or `LogEmpty` for what nobody would read."""
+    size = len(text.encode())
+    if size > max_bytes:
+        raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {max_bytes:,}.")
+    if not text or text.isspace():
+        raise LogEmpty
 
 
 def _count(analysis: Analysis) -> None:

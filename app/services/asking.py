@@ -16,6 +16,7 @@ from app.pipeline.grounding import ground
 from app.pipeline.interpretation import Answer, interpret
 from app.pipeline.prompting import build_prompt, reask
 from app.pipeline.rendering import markdown
+from app.services.routing import RULES
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +75,7 @@ class Asking:
             text=claim.prompt_text,
         )
         answer, completion = self._read(provider, prompt, watch)
-        grounded = ground(answer, prepared)
+        grounded = ground(answer, prepared, ours=provider.name == RULES)
         coverage = replace(
             prepared.coverage,
             tokens_estimated=prompt.tokens_estimated,

@@ -77,6 +77,7 @@ class _Clean:
     custom_id: str
     submission: Submission
     log_hash: str
+    request_hash: str
 
 
 class Batches:
@@ -102,12 +103,7 @@ class Batches:
                 f"The logs of this batch have {size:,} bytes together; this server accepts up to {self._max_bytes:,}."
             )
         items = self._cleaned(new.items)
-        request_hash = sha256_of(
-            [
-                (one.custom_id, one.submission.idempotency_key, request_hash_of(one.submission, one.log_hash))
-                for one in items
-            ]
-        )
+        request_hash = sha256_of([(one.custom_id, one.submission.idempotency_key, one.request_hash) for one in items])
         with self._unit_of_work() as tx:
             added = tx.batches.add(new, request_hash)
             if added.request_hash != request_hash:
@@ -179,7 +175,13 @@ class Batches:
             else:
                 hashed = log_hash_of(submission)
                 cleaned.append(
-                    _Clean(position=position, custom_id=item.custom_id, submission=submission, log_hash=hashed)
+                    _Clean(
+                        position=position,
+                        custom_id=item.custom_id,
+                        submission=self._analyses.masked(submission),
+                        log_hash=hashed,
+                        request_hash=request_hash_of(submission, hashed),
+                    )
                 )
         if troubles:
             raise BatchRefused(troubles)
@@ -226,7 +228,7 @@ class Batches:
             except PromptUnknown as error:
                 troubles.append(_trouble(item.position, item.custom_id, error))
                 continue
-            print_ = self._analyses.fingerprint(chosen, item.log_hash)
+            print_ = self._analyses.fingerprint(chosen, item.log_hash, item.request_hash)
             entries.append(
                 Entry(
                     submission=replace(chosen, idempotency_key=key),

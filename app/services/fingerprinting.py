@@ -28,6 +28,7 @@ def question_key_of(submission: Submission, *, identity: str) -> str:
             submission.analysis_type,
             submission.service_name,
             submission.environment,
+            submission.mask,
             identity_of(submission.prompt_version),
         )
     )
@@ -41,14 +42,11 @@ def cache_key_of(question_key: str, log_hash: str) -> str:
 def request_hash_of(submission: Submission, log_hash: str) -> str:
     """SHA-256, hex, of the whole request: the same idempotency key with another one is a conflict.
 
-    With the prompt as it was asked for: that a label moved makes no other request of it.
+    Before anything is added to it: neither a server's default nor a label that moved makes another request of it.
     """
-    request = {
-        name: value
-        for name, value in asdict(submission).items()
-        if name not in {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
-        and not (name == "prompt" and value is None)
-    }
+    skipped = {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
+    unsaid = {name for name in ("mask", "prompt") if getattr(submission, name) is None}
+    request = {name: value for name, value in asdict(submission).items() if name not in skipped | unsaid}
     return sha256_of({**request, "log_hash": log_hash})
 
 

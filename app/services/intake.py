@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from app import telemetry
-from app.domain.analyses import Failure, Source
+from app.domain.analyses import Failure, Mask, Source
 from app.domain.errors import RecordRefused, RequestConflict, Unavailable
 from app.domain.records import DeadRecord, Entered, Entry, Fate, Lane, Record, RecordStage, Request
 from app.domain.storage_ports import Transaction, UnitOfWork
@@ -29,6 +29,7 @@ class IntakePolicy:
     project: str
     source: Source
     cache_ttl: float
+    mask: Mask
     dead_letter_topic: str
     #: Seconds a dead letter is kept; 0: for ever.
     keep: float
@@ -159,7 +160,11 @@ class Intake:
         asks = self._routing.route(self._policy.source).provider != RULES
         wish = PromptWish(name=BUILT_IN)
         stored = tx.prompts.get(project_id, wish.name) if asks and requests else None
-        return [_entry(one, identity, (stored, wish) if asks else None) for one in requests]
+        masked = [
+            replace(one, submission=replace(one.submission, mask=one.submission.mask or self._policy.mask))
+            for one in requests
+        ]
+        return [_entry(one, identity, (stored, wish) if asks else None) for one in masked]
 
     def _lane(self, project_id: int) -> Lane:
         route = self._routing.route(self._policy.source)

@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import RowMapping
 
-from app.domain.analyses import Analysis, Filter, Language, Priority, Source, Stage, Status, Submission
+from app.domain.analyses import Analysis, Filter, Language, Mask, Priority, Source, Stage, Status, Submission
 from app.domain.errors import IdempotencyConflict
 from app.domain.storage_ports import Accepted, Fingerprint, Route
 from app.storage import codecs
@@ -18,12 +18,12 @@ from app.storage.single_flight import BOARDING, LEADER
 #: What a submission writes, whether it is queued or answered from the cache.
 _ASKED = """project_id, source, requested_model, log_content, log_zstd, log_bytes, log_hash, bytes_replaced,
     service_name, environment, analysis_type, priority, tags, language, metadata, request_id, correlation_id,
-    idempotency_key, request_hash, cache, cache_key, question_key, callback, deadline_at, prompt_name,
-    prompt_version"""
+    idempotency_key, request_hash, cache, cache_key, question_key, callback, mask, deadline_at,
+    prompt_name, prompt_version"""
 _ASKED_VALUES = """:project_id, :source, :requested_model, :log_content, :log_zstd, :log_bytes, :log_hash,
     :bytes_replaced, :service_name, :environment, :analysis_type, :priority, CAST(:tags AS jsonb), :language,
     CAST(:metadata AS jsonb), :request_id, :correlation_id, :idempotency_key, :request_hash, :cache,
-    :cache_key, :question_key, CAST(:callback AS jsonb),
+    :cache_key, :question_key, CAST(:callback AS jsonb), :mask,
     now() + make_interval(secs => CAST(:deadline_seconds AS double precision)), :prompt_name, :prompt_version"""
 _ON_KNOWN_KEY = "ON CONFLICT (project_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
 
@@ -226,6 +226,7 @@ def _values(submission: Submission, fingerprint: Fingerprint) -> dict[str, Any]:
         "cache_key": fingerprint.cache_key,
         "question_key": fingerprint.question_key,
         "callback": None if submission.callback is None else orjson.dumps(submission.callback).decode(),
+        "mask": submission.mask or Mask.NONE,
         "deadline_seconds": submission.deadline_seconds,
         **codecs.prompt_columns(submission.prompt_version),
     }

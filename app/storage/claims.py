@@ -5,7 +5,18 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from app.domain.analyses import ALONE_QUEUE, CacheMode, Claim, Conclusion, Failure, Language, Source, Stage, Status
+from app.domain.analyses import (
+    ALONE_QUEUE,
+    CacheMode,
+    Claim,
+    Conclusion,
+    Failure,
+    Language,
+    Mask,
+    Source,
+    Stage,
+    Status,
+)
 from app.domain.errors import ProviderBusy, ProviderResting, ProviderThrottled, ShuttingDown
 from app.domain.logs import PreparedLog
 from app.domain.readings import Progress
@@ -26,7 +37,7 @@ _CLAIM = text("""
             -- a message of before it was a suspect may still come to somebody who has company
             AND (queue <> :alone_queue OR :alone)
         RETURNING id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
-            service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at,
+            service_name, environment, bytes_replaced, mask, request_id, correlation_id, project_id, created_at,
             extract(epoch FROM deadline_at - now()) AS seconds_left,
             coalesce(extract(epoch FROM now() - waits_since), 0) AS waited, cache, question_key, log_content, log_zstd,
             prompt_name, prompt_version
@@ -35,8 +46,8 @@ _CLAIM = text("""
         SELECT id, epoch, attempt, stage, provider, :owner FROM claimed
     )
     SELECT id, epoch, attempt, throttles, stage, source, provider, requested_model, language, analysis_type,
-        service_name, environment, bytes_replaced, request_id, correlation_id, project_id, created_at, seconds_left,
-        waited, cache, question_key,
+        service_name, environment, bytes_replaced, mask, request_id, correlation_id, project_id, created_at,
+        seconds_left, waited, cache, question_key,
         CASE WHEN stage = 'prepare' THEN log_content END AS log_content,
         CASE WHEN stage = 'prepare' THEN log_zstd END AS log_zstd,
         prompt_name, prompt_version, wording.template, wording.config
@@ -177,6 +188,7 @@ class PostgresClaims:
             service_name=row.service_name,
             environment=row.environment,
             bytes_replaced=row.bytes_replaced,
+            mask=Mask(row.mask),
             request_id=row.request_id,
             correlation_id=row.correlation_id,
             project_id=row.project_id,

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, text
 
+from app.domain.analyses import Mask
 from app.domain.errors import StorageUnavailable
 from app.domain.records import Entered, Entry, Fate, Lane
 from app.storage import codecs
@@ -21,7 +22,7 @@ _GIVEN = """log_content text, log_zstd text, log_bytes integer, log_hash text, b
     service_name text, environment text, analysis_type text, priority smallint, language text, metadata jsonb,
     request_id text, correlation_id text, idempotency_key text, request_hash text, cache_key text,
     question_key text, callback jsonb, prompt_name text, prompt_version integer, requested_model text, tags jsonb,
-    cache text, deadline_at float"""
+    cache text, mask text, deadline_at float"""
 _NAMES = ", ".join(column.split()[0] for column in _GIVEN.split(","))
 #: What is not stored as it is given.
 _MADE = {
@@ -258,5 +259,6 @@ def _row(number: int, entry: Entry, other_id: int | None) -> dict[str, Any]:
         "cache": asked.cache,
         # seconds from now
         "deadline_at": asked.deadline_seconds,
+        "mask": asked.mask or Mask.NONE,
         **codecs.prompt_columns(asked.prompt_version),
     }

@@ -12,6 +12,7 @@ from app.telemetry import configure_logging
 from tests.bench.bridge import bridge
 from tests.bench.dispatching import dispatching
 from tests.bench.durable import durable
+from tests.bench.grouping import LOGHUB, grouping, labeled_logs
 from tests.bench.jobs import crowd, single
 from tests.bench.measures import Measure, as_json, as_table, machine
 from tests.bench.preparation import preparation
@@ -67,7 +68,10 @@ def _dispatching(options: argparse.Namespace) -> list[Measure]:
 
 def _preparation(options: argparse.Namespace) -> list[Measure]:
     _say("Preparing a log")
-    return preparation(options.megabytes)
+    measures = preparation(options.megabytes)
+    logs = labeled_logs()
+    _say("Grouping the lines of Loghub" if logs else f"Grouping is left out: {LOGHUB} names no copy of Loghub")
+    return [*measures, *grouping(logs)]
 
 
 def _say(text: str) -> None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.clock import SystemClock
-from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis
+from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis, Mask
 from app.domain.ports import Guard, Provider
 from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
 from app.providers.rules import Rules
 from app.services.analyses import Analyses
+from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Patience
@@ -73,13 +74,14 @@ class Kernel:
         return self.store.rows("SELECT stage, attempt, outcome FROM analysis_attempts ORDER BY analysis_id, epoch")
 
 
-def kernel(
+def kernel(  # noqa: PLR0913 - what tests change, all by name
     store: Store,
     *providers: Provider,
     auto: tuple[str, ...] | None = None,
     max_log_bytes: int = 1_000_000,
     cache_ttl: float = 3600,
     guard: Guard | None = None,
+    mask: Mask = Mask.NONE,
     preparation: PreparationLimits = _PREPARATION,
 ) -> Kernel:
     """With these providers and the rules; `auto` is their order unless told."""
@@ -88,7 +90,7 @@ def kernel(
     routing = Routing(providers=made, auto=chain)
     return Kernel(
         store=store,
-        analyses=Analyses(store.unit_of_work, routing, max_log_bytes=max_log_bytes, cache_ttl=cache_ttl),
+        analyses=Analyses(store.unit_of_work, routing, max_log_bytes=max_log_bytes, cache_ttl=cache_ttl, mask=mask),
         execution=Execution(
             store.unit_of_work,
             routing,
@@ -99,10 +101,12 @@ def kernel(
             ),
             policy=ExecutionPolicy(
                 lease=60,
-                token_budget=8000,
-                preparation=preparation,
-                retries=RETRIES,
-                recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
+                answers=AnswerPolicy(
+                    token_budget=8000,
+                    preparation=preparation,
+                    retries=RETRIES,
+                    recall=RecallPolicy(max_age=cache_ttl, least_evidence=0.5),
+                ),
             ),
             clock=SystemClock(),
         ),

@@ -1,9 +1,12 @@
 """What a web application needs, in memory: the same methods and errors as the services, and no I/O."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
+from app.clock import SystemClock
 from app.domain.analyses import TERMINAL, Analysis, Filter, Stage, Status, Submission
 from app.domain.announcements import OutboxDepth
 from app.domain.errors import (
@@ -22,10 +25,16 @@ from app.domain.records import BridgeState
 from app.domain.statistics import Counts, ModelTally, Summary, tally
 from app.domain.storage_ports import QueueDepth
 from app.pipeline.decoding import clean
+from app.pipeline.preparation import PreparationLimits
+from app.pipeline.windows import WindowLimits
+from app.providers.rules import Rules
 from app.services.analyses import Page, Submitted
 from app.services.bridges import BridgesStatus
 from app.services.exports import Exports
+from app.services.previews import PreviewPolicy, Previews
+from app.services.routing import RULES, Routing
 from app.settings import Settings
+from tests.support.tiny_providers import Scripted
 
 _START = datetime(2026, 1, 31, 9, tzinfo=UTC)
 EVERYTHING, READER, SUBMITTER, STRANGER = "bf_all_s", "bf_read_s", "bf_submit_s", "bf_other_s"
@@ -163,10 +172,16 @@ class Statistics:
 
     counts: tuple[Counts, ...] = ()
     asked: tuple[int, int] | None = None
+    unpriced: set[str] = field(default_factory=set)
 
     def summary(self, project_id: int, hours: int) -> Summary:
         self.asked = (project_id, hours)
-        models = tuple(ModelTally(provider=one.provider, model=one.model, tally=tally([one])) for one in self.counts)
+        models = tuple(
+            ModelTally(
+                provider=one.provider, model=one.model, tally=tally([one]), cost_known=one.model not in self.unpriced
+            )
+            for one in self.counts
+        )
         return Summary(hours=hours, since=_START, total=tally(self.counts), models=models)
 
 
@@ -199,6 +214,39 @@ class Parts:
         self.exports = Exports(self.analyses, room=1, page=2)
         self.bridges = Bridges()
         self.statistics = Statistics()
+        self.previews = make_previews(self.analyses, max_log_bytes=self.settings.limits.max_log_bytes)
+
+
+def make_previews(analyses: Analyses, *, max_log_bytes: int, windows: WindowLimits | None = None) -> Previews:
+    """The real service: it does no I/O but for the stored log."""
+    return Previews(
+        lambda: nullcontext(SimpleNamespace(analyses=_Kept(analyses), prompts=SimpleNamespace(get=lambda *_: None))),
+        Routing(providers={"ollama": Scripted(steps=()), RULES: Rules()}, auto=("ollama",)),
+        policy=PreviewPolicy(
+            slots=1,
+            patience=0.0,
+            max_log_bytes=max_log_bytes,
+            token_budget=8000,
+            max_output_tokens=1200,
+            preparation=PreparationLimits(windows=windows or WindowLimits()),
+        ),
+        # a dollar for a million tokens
+        cost=lambda provider, model, tokens: None if model == "unpriced" else 0 if provider == RULES else sum(tokens),
+        clock=SystemClock(),
+    )
+
+
+@dataclass
+class _Kept:
+    """The analyses as the store gives them: None instead of an error."""
+
+    analyses: Analyses
+
+    def get(self, project_id: int, analysis_id: int, *, with_log: bool) -> Analysis | None:
+        try:
+            return self.analyses.get(project_id, analysis_id, with_log=with_log)
+        except AnalysisNotFound:
+            return None
 
 
 def failing(error: BifrostError) -> Callable[[], tuple[QueueDepth, ...]]:

@@ -238,3 +238,28 @@ def test_what_names_something_in_kafka_is_not_empty(tmp_path, name, value):
 
 def test_a_topic_has_a_name_that_kafka_takes():
     assert "kafka.result_topic" in problems({"BIFROST_KAFKA__RESULT_TOPIC": ".."})
+
+
+def test_own_patterns_of_redaction_come_from_the_file_or_a_variable_each(tmp_path):
+    file = written(tmp_path, "redaction: {patterns: {EMPLOYEE: 'EMP-\\d{6}'}}")
+    settings = load({"BIFROST_REDACTION__PATTERNS__CASE": r"case=(\w+)"}, file)
+    assert settings.redaction.patterns == {"EMPLOYEE": r"EMP-\d{6}", "CASE": r"case=(\w+)"}
+    assert settings.redaction.mask == "public"
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern", "problem"),
+    [
+        ("EMPLOYEE", "EMP-(", "missing"),
+        ("EMPLOYEE", "(?<=x)y", "invalid"),
+        ("EMPLOYEE", ".*", "must not match"),
+        ("EMPLOYEE", r"\s", "must not match"),
+        ("EMPLOYEE", "(a)(b)", "one group"),
+        ("X", "abc", "2 to 31"),
+        ("EMP-NO", "abc", "2 to 31"),
+    ],
+)
+def test_a_pattern_that_cannot_be_used_is_found_at_the_start(tmp_path, kind, pattern, problem):
+    found = problems({}, written(tmp_path, f"redaction: {{patterns: {{{kind}: '{pattern}'}}}}"))
+    assert "redaction.patterns" in found
+    assert problem in found

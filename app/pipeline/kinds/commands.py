@@ -36,8 +36,24 @@ COMMANDS: tuple[Rule, ...] = (
         trigger=rf"(?i:--?(?:[\w-]*-)?{_OPTION} {{1,2}}['\"]?[^\s-])|(?i:identified by ['\"])",
         pattern=(
             rf"(?i)(?<![\w-])--?(?:[\w-]*-)?{_OPTION} {{1,2}}['\"]?"
-            rf"{PLACEHOLDER}(?P<value>[^\s'\"=:-][^\s'\"]*)|identified by ['\"]{PLACEHOLDER}(?P<single>[^'\"\n]+)"
+            rf"{PLACEHOLDER}(?P<value>[^\s'\"=:\\-][^\s'\"]*)|identified by ['\"]{PLACEHOLDER}(?P<single>[^'\"\n]+)"
         ),
+        accept=present,
+    ),
+    Rule(
+        # .netrc, and .pgpass: host:port:database:user:password
+        kind="SECRET",
+        trigger=r"\blogin \S+ password \S|(?m:^[\w.*-]+:(?:\d{4,5}|\*):[\w*-]+:[\w*-]+:\S)",
+        pattern=(
+            rf"login \S+ password {PLACEHOLDER}(?P<value>\S+)"
+            rf"|[\w.*-]+:(?:\d{{4,5}}|\*):[\w*-]+:[\w*-]+:{PLACEHOLDER}(?P<double>\S+)$"
+        ),
+        accept=present,
+    ),
+    Rule(
+        kind="SECRET",
+        trigger=r"(?i:convertto-securestring (?:-string )?[\"'])",
+        pattern=rf"(?i)convertto-securestring (?:-string )?[\"']{PLACEHOLDER}(?P<value>[^\"'\n]+)",
         accept=present,
     ),
     *(_short(program, before) for program, before in _SHORT),

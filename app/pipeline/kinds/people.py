@@ -1,45 +1,78 @@
 """Personal data. E-mail addresses may be put back into an answer, the rest never."""
 
-from app.pipeline.kinds.judges import luhn, mailbox
-from app.pipeline.kinds.rule import Rule
+from collections.abc import Callable
+
+from app.pipeline.kinds.judges import iban, luhn, mailbox
+from app.pipeline.kinds.rule import EDGE, EDGE_SEEN, QUOTE, Rule, spelled
+
+_BIRTH = r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_RESIDENT = r"rrn|jumin(?:_?(?:no|number))?|resident(?:_registration)?_?(?:no|number)|" + spelled(
+    "주민(?:등록)?번호|주민 번호"
+)
+_SOCIAL = r"(?:00[1-9]|0[1-9]\d|[1-578]\d\d|6(?:[0-57-9]\d|6[0-57-9]))-(?:0[1-9]|[1-9]\d)-\d{4}"
+_CARD = r"4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)|35\d\d"
+_LICENSE = r"(?:1[1-9]|2[0-8])-\d{2}-\d{6}-\d{2}"
+
+
+def _number(kind: str, seen: str, pattern: str, accept: Callable[[str], bool] | None = None) -> Rule:
+    """`seen` (re2) finds what `pattern` then looks at; neither inside of longer numbers and words."""
+    return Rule(
+        kind=kind, trigger=rf"{EDGE_SEEN}(?:{seen})", finder=seen, pattern=rf"{EDGE}(?:{pattern})", accept=accept
+    )
+
 
 PEOPLE: tuple[Rule, ...] = (
     Rule(
         kind="EMAIL",
-        trigger=r"[\w%+-]@[A-Za-z0-9][A-Za-z0-9-]*\.",
-        finder=r"[\w.%+-]+@[A-Za-z0-9]",
-        pattern=r"[\w.%+-]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}(?![\w-]|\.\w)",
+        trigger=r"[\w%+-](?:@|%40)[A-Za-z0-9][A-Za-z0-9-]*\.",
+        finder=r"[\w.%+-]+(?:@|%40)[A-Za-z0-9]",
+        pattern=(
+            r"[\w.%+-]+(?:@|%40)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}"
+            r"(?![\w-]|\.\w)"
+        ),
         reversible=True,
         accept=mailbox,
     ),
+    _number("RRN", rf"{_BIRTH}-[1-8]\d{{6}}\b", rf"{_BIRTH}-[1-8]\d{{6}}(?![\w-])"),
     Rule(
+        # without its dash it is a number as any other: only beside its name
         kind="RRN",
-        trigger=r"\b\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-8]\d{6}\b",
-        pattern=r"(?<![\w-])\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-8]\d{6}(?![\w-])",
+        trigger=rf"(?i:(?:{_RESIDENT}){QUOTE}?\s{{0,2}}[:= ]\s{{0,2}}{QUOTE}?\d{{13}}\b)",
+        pattern=rf"(?i)(?:{_RESIDENT}){QUOTE}?\s{{0,2}}[:= ]\s{{0,2}}{QUOTE}?(?P<value>{_BIRTH}[1-8]\d{{6}})(?!\w)",
+    ),
+    # South Korean driver's license: region, year, number, check
+    _number("KR_LICENSE", rf"{_LICENSE}\b", rf"{_LICENSE}(?![\w-])"),
+    _number("SSN", r"\d{3}-\d{2}-\d{4}\b", rf"{_SOCIAL}(?![\w-]|\.\d)"),
+    _number(
+        "IBAN",
+        r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3}",
+        r"[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![\w-])",
+        iban,
+    ),
+    _number(
+        "CARD",
+        rf"(?:{_CARD})[ -]?\d{{4}}[ -]?\d{{4}}[ -]?\d{{4}}\b|3[47]\d\d[ -]?\d{{6}}[ -]?\d{{5}}\b",
+        (
+            rf"(?:(?:{_CARD})(?P<gap>[ -]?)\d{{4}}(?P=gap)\d{{4}}(?P=gap)\d{{4}}"
+            r"|3[47]\d\d(?P<space>[ -]?)\d{6}(?P=space)\d{5})(?![\w/-]|[.:]\d)"
+        ),
+        luhn,
+    ),
+    _number(
+        "PHONE",
+        r"01[016789][-. ]\d{3,4}[-. ]\d{4}\b|010\d{8}\b|0\d{1,2}-\d{3,4}-\d{4}\b|[2-9]\d\d-[2-9]\d\d-\d{4}\b",
+        (
+            r"(?:01[016789](?P<gap>[-. ])\d{3,4}(?P=gap)\d{4}|010[2-9]\d{7}(?!\.\d)"
+            r"|0(?:2|[3-6]\d|70)-\d{3,4}-\d{4}|[2-9]\d\d-[2-9]\d\d-\d{4})(?![\w-])"
+        ),
     ),
     Rule(
-        kind="CARD",
-        trigger=(
-            r"\b(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)|35\d\d)[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b"
-            r"|\b3[47]\d\d[ -]?\d{6}[ -]?\d{5}\b"
-        ),
-        pattern=(
-            r"(?<![\w./:-])(?:(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)"
-            r"|35\d\d)(?P<gap>[ -]?)\d{4}(?P=gap)\d{4}(?P=gap)\d{4}"
-            r"|3[47]\d\d(?P<space>[ -]?)\d{6}(?P=space)\d{5})(?![\w/:-]|\.\d)"
-        ),
-        accept=luhn,
-    ),
-    Rule(
+        # from anywhere: with the code of its country, or of its area in North America
         kind="PHONE",
-        trigger=(
-            r"\b01[016789]-\d{3,4}-\d{4}\b|\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}\b"
-            r"|\(\d{3}\) \d{3}-\d{4}\b"
-        ),
+        trigger=r"\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}\b|\+[1-9]\d{9,13}\b|\(\d{3}\) \d{3}-\d{4}\b",
         pattern=(
-            r"(?<![\w-])01[016789]-\d{3,4}-\d{4}(?![\w-])"
-            r"|(?<!\w)\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}(?![\w-])"
-            r"|(?<!\w)\(\d{3}\) \d{3}-\d{4}(?![\w-])"
+            r"(?<![\d+])\+\d{1,3}[ -]\(?\d{1,4}\)?[ -]\d{3,4}[ -]\d{3,4}(?![\w-])"
+            r"|(?<![\w.+-])\+[1-9]\d{9,13}(?![\w.-])|(?<!\w)\(\d{3}\) \d{3}-\d{4}(?![\w-])"
         ),
     ),
 )

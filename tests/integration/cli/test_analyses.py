@@ -114,6 +114,22 @@ def tally(**changes):
     return {"analyses": 3, **counts, **usage, "duration_seconds": took} | changes
 
 
+def test_stats_say_where_a_cost_is_missing(run, server):
+    models = [
+        {"provider": "openai_compatible", "model": "ours", "tally": tally(cost_usd=0.0), "cost_known": False},
+        {"provider": "bedrock", "model": "nova", "tally": tally(), "cost_known": True},
+    ]
+    server.statistics = {
+        "since": "2026-05-01T00:00:00+00:00", "total": tally(), "models": models, "cost_known": False
+    }  # fmt: skip
+    result = run("stats")
+    rows = {row.split()[0]: row for row in result.stdout.splitlines()[3:]}
+    assert rows["openai_compatible"].endswith("  ?")
+    assert rows["bedrock"].endswith("$0.5000")
+    assert rows["all"].endswith("$0.5000 + ?")
+    assert "ai.prices" in result.stderr
+
+
 def test_stats_show_totals_and_each_model(run, server):
     quiet = tally(analyses=1, duration_seconds={"average": None, "p50": None, "p95": None})
     models = [

@@ -1,6 +1,6 @@
 import pytest
 
-from app.domain.analyses import CacheMode, Filter, Priority, Source, Status
+from app.domain.analyses import CacheMode, Filter, Mask, Priority, Source, Status
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -84,6 +84,7 @@ def test_the_same_key_and_body_is_the_same_analysis(plain):
         {"priority": Priority.HIGH},
         {"source": Source.RULES},
         {"deadline_seconds": 5.0},
+        {"mask": Mask.ALL},
         {"cache": CacheMode.OFF},
     ],
 )
@@ -101,6 +102,15 @@ def test_a_key_is_remembered_after_the_end_and_whatever_the_cache_holds(modeled)
     assert again.replayed
     assert (again.analysis.id, again.analysis.diagnosis) == (first.id, first.diagnosis)
     assert again.analysis.id != other.id
+
+
+def test_the_policy_of_masking_is_filled_in_when_nothing_is_said_and_a_key_outlives_its_change(store):
+    before, after = kernel(store, mask=Mask.NONE), kernel(store, mask=Mask.PUBLIC)
+    first = before.submit(idempotency_key="k")
+    assert store.column(first, "mask") == "none"
+    assert after.analyses.submit(store.submission(idempotency_key="k")).replayed
+    assert store.column(after.submit(), "mask") == "public"
+    assert store.column(after.submit(mask=Mask.ALL), "mask") == "all"
 
 
 def test_twenty_clients_with_one_key_get_one_analysis(plain):
@@ -127,6 +137,7 @@ def test_the_same_question_is_answered_from_the_cache(modeled):
         {"analysis_type": "security"},
         {"service_name": "x"},
         {"environment": "x"},
+        {"mask": Mask.ALL},
         {"cache": CacheMode.OFF},
     ],
 )

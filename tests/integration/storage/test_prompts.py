@@ -161,7 +161,7 @@ def test_the_schema_goes_forward_and_backward_with_rows_in_it(empty_database_url
         schema.upgrade(old.url, "0004")
         old.project = old.new_project("default")
         old.flood(3)
-        schema.upgrade(old.url, "0005")
+        schema.upgrade(old.url)
         kept = Prompts(old.unit_of_work, POLICY)
         create(kept, old)
         kept.label(old.project, "triage", "production", 1)
@@ -169,7 +169,7 @@ def test_the_schema_goes_forward_and_backward_with_rows_in_it(empty_database_url
         refresh_all(old)
         schema.downgrade(old.url, "0004")
         assert old.ask("SELECT count(*) FROM analysis_results") == 4
-        schema.upgrade(old.url, "0005")
+        schema.upgrade(old.url)
         assert old.ask("SELECT count(*) FROM analysis_results WHERE prompt_name IS NULL") == 4
 
 
@@ -177,5 +177,5 @@ def test_the_new_columns_rewrite_no_row(empty_database_url):
     with Store(empty_database_url) as old:
         schema.upgrade(old.url, "0004")
         before = old.ask("SELECT pg_relation_filenode('analysis_results')")
-        schema.upgrade(old.url, "0005")
+        schema.upgrade(old.url)
         assert old.ask("SELECT pg_relation_filenode('analysis_results')") == before

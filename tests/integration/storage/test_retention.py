@@ -32,7 +32,7 @@ def retention(store: Store, *, days: float = 90, log_days: float = 0, batch: int
 
 
 def count(store: Store) -> None:
-    statistics = Statistics(store.unit_of_work)
+    statistics = Statistics(store.unit_of_work, priced=lambda *_: True)
     while statistics.refresh():
         pass
 
@@ -53,11 +53,11 @@ def test_statistics_outlive_what_they_count(store):
     for days in (100, 95, 91, 1):
         ended(store, days)
     count(store)
-    before = Statistics(store.unit_of_work).summary(store.project, 24 * 365)
+    before = Statistics(store.unit_of_work, priced=lambda *_: True).summary(store.project, 24 * 365)
     retention(store).delete_batch()
     count(store)
     assert len(kept(store)) == 1
-    after = Statistics(store.unit_of_work).summary(store.project, 24 * 365)
+    after = Statistics(store.unit_of_work, priced=lambda *_: True).summary(store.project, 24 * 365)
     assert after == before
     assert (after.total.analyses, after.total.prompt_tokens) == (4, 1600)
 

@@ -25,7 +25,7 @@ def refresh_all(store: Store, **options) -> None:
 
 
 def summary(store: Store, hours: int = 24):
-    return Statistics(store.unit_of_work).summary(store.project, hours)
+    return Statistics(store.unit_of_work, priced=lambda *_: True).summary(store.project, hours)
 
 
 def aged(store: Store, hours: float, analysis_id: int | None = None) -> int:

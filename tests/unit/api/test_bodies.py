@@ -272,9 +272,9 @@ def test_a_form_without_its_boundary_is_a_problem(keyed):
 
 
 def test_a_query_beside_json_is_an_error(keyed):
-    answer = keyed.post(URL + "?dry_run=true", json={"log_content": "a"})
+    answer = keyed.post(URL + "?source=rules", json={"log_content": "a"})
     assert answer.status_code == 422
-    assert answer.json["errors"] == [{"in": "query", "field": "dry_run", "message": "Unknown query parameter."}]
+    assert answer.json["errors"] == [{"in": "query", "field": "source", "message": "Unknown query parameter."}]
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1, "a": 2}', b"\xff"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from app.domain.analyses import Status
@@ -36,7 +38,7 @@ def test_the_last_day_is_told_unless_asked_otherwise(keyed, parts):
         "completion_tokens": 80,
         "cost_usd": 1.5,
     }
-    assert found["models"] == [{"provider": "ollama", "model": "mistral", "tally": found["total"]}]
+    assert found["models"] == [{"provider": "ollama", "model": "mistral", "tally": found["total"], "cost_known": True}]
     assert found["total"].pop("duration_seconds") == pytest.approx({"average": 1.5, "p50": 1.75, "p95": 2.425})
     assert found["total"] == total
     assert keyed.get("/api/v1/stats?hours=3").json["hours"] == 3
@@ -51,6 +53,14 @@ def test_the_short_form_is_told_at_metrics(keyed, parts):
         "model_stats": [{"model": "mistral", "count": 4, "avg_duration": 1.5}],
     }
     assert parts.statistics.asked == (1, 2)
+
+
+def test_a_cost_that_nobody_knows_is_said(keyed, parts):
+    parts.statistics.counts = (replace(COUNTS, model="ours", cost_micro_usd=0), COUNTS)
+    parts.statistics.unpriced = {"ours"}
+    found = keyed.get("/api/v1/stats").json
+    assert [one["cost_known"] for one in found["models"]] == [False, True]
+    assert not found["cost_known"]
 
 
 def test_nothing_yet_is_an_answer(keyed):

@@ -48,6 +48,8 @@ def test_what_has_no_diagnosis_is_not_completed(status):
 
 def test_the_footer_tells_who_answered_and_what_it_cost():
     assert footer(analysis()) == "analysis 42 · ollama mistral · 0.25 s · 1,200 + 80 tokens · $0.0123"
+    guessed = {"prompt_tokens": 1200, "completion_tokens": 80, "cost_usd": None, "estimated": True}
+    assert footer(analysis(usage=guessed)).endswith("1,200 + 80 tokens (estimated) · cost unknown")
     ours = footer(analysis(prompt={"name": "triage", "version": 3}))
     assert ours.startswith("analysis 42 · ollama mistral · triage@3 · 0.25 s")
     assert footer(analysis(prompt={"name": "default", "version": 0})) == footer(analysis())

@@ -59,6 +59,8 @@ def test_usages_add_up():
     second = Usage(prompt_tokens=10, completion_tokens=20, cost_micro_usd=30, estimated=True)
     assert first + second == Usage(prompt_tokens=11, completion_tokens=22, cost_micro_usd=33, estimated=True)
     assert not (first + first).estimated
+    unknown = Usage(prompt_tokens=1, cost_micro_usd=None)
+    assert (first + unknown).cost_micro_usd is (unknown + first).cost_micro_usd is None
 
 
 def test_the_lines_left_out_are_counted_over_all_reasons():

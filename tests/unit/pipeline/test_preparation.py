@@ -194,7 +194,7 @@ def test_every_error_is_shown_and_so_is_what_preceded_the_first():
 
 def test_errors_that_do_not_fit_as_lines_are_shown_as_patterns():
     kinds = [
-        f"2024-05-01 12:00:00 ERROR {a}{b} went wrong because {b}{a} was {b}" + " detail" * 20
+        f"2024-05-01 12:00:00 ERROR {a}{b} went wrong because {b}{a} was {b}" + " detail" * 60
         for a in "pqrstuvw"
         for b in "klmnoxyz"
     ]

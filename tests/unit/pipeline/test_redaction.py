@@ -4,12 +4,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.pipeline.blocks import Lines
 from app.pipeline.lines import split
 from app.pipeline.redaction import redact
 
 
 def redacted(text):
-    lines = text.split("\n")
+    lines = Lines([text.encode()])
     found = redact(lines)
     return "\n".join(lines), found
 
@@ -26,7 +27,8 @@ PLANTED = [
     ("xoxb-" + "123456789012-abcdefghij", "SLACK_TOKEN", "posting as {}"),
     ("sk_" + "live_4eC39HqLyjWDarjtT1zdp7dc", "STRIPE_KEY", "stripe: {}"),
     ("AIza" + "SyA1234567890abcdefghijklmnopqrstuv", "GOOGLE_KEY", "maps {} loaded"),
-    ("sk-" + "proj-abcdefghijklmnop1234567890", "API_TOKEN", "calling with {}"),
+    ("sk-" + "proj-abcdefghijklmnop1234567890", "OPENAI_KEY", "calling with {}"),
+    ("sk-" + "abcdefghijklmnop1234567890", "API_TOKEN", "calling with {}"),
     ("s3cr3t-P4ss", "URL_PASSWORD", "dsn postgres://app:{}@db:5432/x"),
     ("p@ss@w0rd", "URL_PASSWORD", "redis://:{}@cache:6379"),
     ("dXNlcjpwYXNzd29yZA==", "AUTHORIZATION", "Authorization: Basic {}"),
@@ -162,6 +164,28 @@ def test_a_private_key_goes_line_by_line_so_that_numbers_stay_true():
     assert found.counts == {"PRIVATE_KEY": 1}
     cut, _ = redacted(f"{dashes}BEGIN PRIVATE KEY{dashes}\n{body}\n{body}\nConnection refused")
     assert cut == "<PRIVATE_KEY_1>\n<PRIVATE_KEY_1>\n<PRIVATE_KEY_1>\nConnection refused"
+
+
+def test_a_private_key_may_go_on_in_the_next_block():
+    body = "MIIEpAIBAAKCAQEA1234567890abcdefghijklmnopqrstuvwxyzABCDEFGH"
+    dashes = "-" * 5
+    lines = Lines(
+        [
+            f"x\n{dashes}BEGIN PRIVATE KEY{dashes}\n{body}".encode(),
+            f"{body}\n{dashes}END PRIVATE KEY{dashes}\npassword=hunter2".encode(),
+        ]
+    )
+    found = redact(lines)
+    assert list(lines) == ["x", *["<PRIVATE_KEY_1>"] * 4, "password=<SECRET_1>"]
+    assert found.counts == {"PRIVATE_KEY": 1, "SECRET": 1}
+
+
+def test_values_keep_their_placeholders_through_many_suspicious_lines():
+    lines = split("".join(f"mail to user{i % 3}@example.com for job {i}\n" for i in range(20_000)))
+    found = redact(lines)
+    assert found.counts == {"EMAIL": 20_000}
+    assert len(found.placeholders) == 3
+    assert [lines[index] for index in (0, 19_999)] == ["mail to <EMAIL_1> for job 0", "mail to <EMAIL_2> for job 19999"]
 
 
 def test_a_secret_behind_a_megabyte_of_lines_is_found():

@@ -108,6 +108,10 @@ def test_a_healthy_log_is_said_to_be_healthy():
         "  Confidence  87%",
     ]
     assert "::notice title=NO ISSUE" in rendering.github(healthy, None)
+    assert rendering.markdown(healthy, None).startswith("### NO ISSUE · The API cannot")
+    assert "none of the log's lines" not in rendering.markdown(healthy, None)
+    assert rendering.markdown(healthy, None, language="ko").startswith("### 이상 없음 · ")
+    assert rendering.github(healthy, None, language="ko").startswith("::notice title=이상 없음%3A ")
 
 
 def test_an_issue_without_evidence_says_so():

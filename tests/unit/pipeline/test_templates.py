@@ -25,6 +25,8 @@ def test_statuses_and_exit_codes_stay():
     assert mask('"GET /x/17 HTTP/1.1" 502 123') == '"GET /x/<*> HTTP/1.1" 502 <*>'
     assert mask("exited with code 137 after 5 s") == "exited with code 137 after <*> s"
     assert mask("errno=104 id=104") == "errno=104 id=<*>"
+    assert mask("HTTP GET /orders/7 responded 500 in 34.5 ms") == "HTTP GET /orders/<*> responded 500 in <*> ms"
+    assert mask("ok=5 unreachable=0 failed=0") == "ok=<*> unreachable=0 failed=0"
 
 
 def test_the_status_of_an_application_s_access_line_stays():
