@@ -2,6 +2,7 @@
 
 import threading
 from collections import defaultdict
+from collections.abc import Sequence
 
 import structlog
 
@@ -80,22 +81,22 @@ class Waiting:
                     return
             self._clock.sleep(self._look(waited_for))
 
-    def _look(self, waited_for: list[int]) -> float:
+    def _look(self, waited_for: Sequence[int]) -> float:
         """Ring for what has ended; how long to pause."""
-        try:
-            with self._unit_of_work.single() as tx:
-                ended = waited_for if self._closed else tx.analyses.ended(waited_for)
-        except Unavailable:
-            ended = waited_for if self._closed else []
-            pause = _AWAY_SECONDS
-        except Exception:
-            # whoever waits gets the analysis as it stands when his time is over
-            log.exception("waiting_failed")
-            return _AWAY_SECONDS
-        else:
-            pause = _LOOK_SECONDS
+        ended, pause = (waited_for, _LOOK_SECONDS) if self._closed else self._ended(waited_for)
         with self._lock:
             for analysis_id in ended:
                 for bell in self._bells.get(analysis_id, ()):
                     bell.set()
         return pause
+
+    def _ended(self, waited_for: Sequence[int]) -> tuple[Sequence[int], float]:
+        """Nothing while the database is away: whoever waits is answered when his time is over."""
+        try:
+            with self._unit_of_work.single() as tx:
+                return tx.analyses.ended(waited_for), _LOOK_SECONDS
+        except Unavailable:
+            return (), _AWAY_SECONDS
+        except Exception:
+            log.exception("waiting_failed")
+            return (), _AWAY_SECONDS
