@@ -24,6 +24,7 @@ from app.services.asking import Asking
 from app.services.batches import Batches
 from app.services.bridges import Bridges
 from app.services.dead_letters import DeadLetters
+from app.services.deliveries import Deliveries
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.events import Events
 from app.services.execution import Execution, ExecutionPolicy
@@ -58,6 +59,7 @@ class Container:
     analyses: Analyses
     previews: Previews
     dead_letters: DeadLetters
+    deliveries: Deliveries
     keys: Keys
     health: HealthCheck
     execution: Execution
@@ -130,6 +132,7 @@ def build(settings: Settings) -> Container:
             max_replays=settings.limits.max_replays,
             max_record_replays=settings.kafka.max_replays,
         ),
+        deliveries=Deliveries(unit_of_work),
         keys=Keys(unit_of_work, clock),
         health=HealthCheck(
             unit_of_work,

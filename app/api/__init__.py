@@ -16,6 +16,7 @@ from app.api import (
     reports,
     shortcuts,
     statistics,
+    webhooks,
 )
 
 #: Every resource of the OpenAPI document.
@@ -28,6 +29,7 @@ BLUEPRINTS = (
     feedback.blueprint,
     prompts.blueprint,
     dead_letters.blueprint,
+    webhooks.blueprint,
     statistics.blueprint,
     models.blueprint,
     shortcuts.blueprint,

@@ -77,6 +77,7 @@ TABLE: Mapping[type[errors.BifrostError], tuple[HTTPStatus, str]] = {
     errors.NotFound: (HTTPStatus.NOT_FOUND, "Not found"),
     errors.AnalysisNotFound: (HTTPStatus.NOT_FOUND, "No such analysis"),
     errors.DeadLetterNotFound: (HTTPStatus.NOT_FOUND, "No such dead letter"),
+    errors.DeliveryNotFound: (HTTPStatus.NOT_FOUND, "No such delivery"),
     errors.KeyNotFound: (HTTPStatus.NOT_FOUND, "No such API key"),
     errors.BatchNotFound: (HTTPStatus.NOT_FOUND, "No such batch"),
     errors.PromptNotFound: (HTTPStatus.NOT_FOUND, "No such prompt"),

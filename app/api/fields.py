@@ -9,6 +9,7 @@ import orjson
 from marshmallow import ValidationError, fields
 
 from app.api.context import container, limits
+from app.api.cursors import MAX_ID
 from app.domain.stored_prompts import WORD, PromptWish
 from app.pipeline.timestamps import offset
 
@@ -16,6 +17,7 @@ from app.pipeline.timestamps import offset
 _EXACT = 2**53
 _COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", re.ASCII)
+_ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 class Name(fields.String):
@@ -176,6 +178,15 @@ class Wait(fields.Float):
         if not _SECONDS.fullmatch(str(value)) or float(value) > longest:
             raise ValidationError(f"Seconds from 0 to {longest:g}.")
         return float(value)
+
+
+class Id(fields.Integer):
+    """The id of an analysis."""
+
+    def _validated(self, value: Any) -> int:
+        if not _ID.fullmatch(str(value)) or int(value) > MAX_ID:
+            raise ValidationError("A whole number from 1 on.")
+        return int(value)
 
 
 class Hours(fields.Integer):

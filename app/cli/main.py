@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
                 "app.cli.dead_letters:dead_letters",
                 "List, show, replay and discard what failed for good.",
             ),
+            "webhooks": ("app.cli.webhooks:webhooks", "List deliveries of webhooks, and send them again."),
             "feedback": ("app.cli.feedback:feedback", "Say whether the diagnosis of an analysis was of use."),
             "prompts": (
                 "app.cli.prompts:prompts",
@@ -59,6 +60,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "keys": ("app.cli.keys:keys", "Create, list and revoke API keys."),
             "db": ("app.cli.database:db", "Upgrade, downgrade and show the database's schema."),
             "config": ("app.cli.configuration:config", "Show the effective settings."),
+            "completion": (
+                "app.cli.completion:completion",
+                "Print the script that lets a shell complete commands and options.",
+            ),
         },
     }
 )

@@ -11,6 +11,7 @@ import click
 from app.cli.show import FORMATS
 from app.client import SubmitOptions
 from app.domain.analyses import CacheMode, Language, Mask, Priority
+from app.domain.deliveries import WebhookFormat
 from app.domain.diagnoses import Severity
 
 P = ParamSpec("P")
@@ -115,6 +116,11 @@ _ASKING_OPTIONS = (
         "--metadata", metavar="KEY=VALUE", multiple=True, callback=_pairs, help="Kept with the analysis; repeatable."
     ),
     click.option("--webhook", metavar="URL", help="Have the server send the result there, too."),
+    click.option(
+        "--webhook-format",
+        type=choice(WebhookFormat),
+        help="What is sent there: the analysis, or a message for Slack [default: standard].",
+    ),
 )
 _SUBMIT_OPTIONS = (
     click.option("--dry-run", is_flag=True, help="Tell who would be asked, what would be read and what it would cost."),
@@ -178,4 +184,5 @@ def asked(given: Mapping[str, Any], *, source: str | None) -> SubmitOptions:
         cache=given["cache"],
         metadata=given["metadata"],
         webhook_url=given["webhook"],
+        webhook_format=given["webhook_format"],
     )

@@ -7,6 +7,7 @@ from app.client.errors import ApiError, ClientError, ConnectionInvalid, ServerUn
 from app.client.logs import Question, RemoteLogs, RemotePage, RemotePlan, RemoteRecord
 from app.client.prompts import NewVersion, Prompt, PromptVersion, RemotePrompts
 from app.client.shortcuts import Analyzed, RemoteOffer
+from app.client.webhooks import Delivery, RemoteWebhooks
 
 __all__ = [
     "Analyzed",
@@ -14,6 +15,7 @@ __all__ = [
     "Client",
     "ClientError",
     "ConnectionInvalid",
+    "Delivery",
     "ItemResult",
     "NewItem",
     "NewVersion",
@@ -29,6 +31,7 @@ __all__ = [
     "RemotePlan",
     "RemotePrompts",
     "RemoteRecord",
+    "RemoteWebhooks",
     "ServerUnreachable",
     "SubmitOptions",
     "Submitted",

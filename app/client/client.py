@@ -15,6 +15,7 @@ from app.client.logs import RemoteLogs, RemotePlan
 from app.client.prompts import RemotePrompts
 from app.client.shortcuts import Analyzed, RemoteOffer, read_analyzed, read_offer
 from app.client.transport import Answer, Call, Transport
+from app.client.webhooks import RemoteWebhooks
 from app.clock import SystemClock
 from app.domain.ports import Clock
 
@@ -43,6 +44,7 @@ class SubmitOptions:
     deadline_seconds: float | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     webhook_url: str | None = None
+    webhook_format: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,6 +175,11 @@ class Client:
         return RemoteDeadLetters(self._transport)
 
     @property
+    def webhooks(self) -> RemoteWebhooks:
+        """What was sent to those who wanted to be told, and what was not."""
+        return RemoteWebhooks(self._transport)
+
+    @property
     def prompts(self) -> RemotePrompts:
         """Stored prompts."""
         return RemotePrompts(self._transport)
@@ -247,6 +254,7 @@ def _given(options: SubmitOptions) -> dict[str, object]:
         "deadline_seconds": options.deadline_seconds,
         "metadata": dict(options.metadata),
         "webhook_url": options.webhook_url,
+        "webhook_format": options.webhook_format,
     }
     return {name: value for name, value in values.items() if value not in (None, [], {})}
 

@@ -9,7 +9,7 @@
     ├── NotAllowed                   the caller needs another key
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
-    ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  KeyNotFound  PromptNotFound
+    ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  DeliveryNotFound  KeyNotFound  PromptNotFound
     │   └── BatchNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
     │   ├── PromptLabelInUse  PromptsFull  NothingToRate
@@ -26,7 +26,7 @@
     │   └── LeaseLost  CancelRequested  DeadlineExceeded  ShuttingDown
     ├── WorkerLost                   the worker died too often with this analysis
     ├── DeliveryFailed               the receiver of an event did not acknowledge it
-    │   └── ReceiverGone
+    │   └── ReceiverGone  ReceiverDisabled
     ├── RecordRefused                a record of Kafka is not a request we can take
     │   ├── RecordUnreadable  RecordTooLarge  RecordInvalid
     │   └── CallbackTopicRefused  RequestConflict
@@ -158,6 +158,12 @@ class DeadLetterNotFound(NotFound):
     """There is no such dead letter."""
 
     code = "dead_letter_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no such delivery."""
+
+    code = "delivery_not_found"
 
 
 class KeyNotFound(NotFound):
@@ -400,6 +406,13 @@ class ReceiverGone(DeliveryFailed):
     """The receiver wants to hear no more of this."""
 
     code = "receiver_gone"
+    retryable = False
+
+
+class ReceiverDisabled(DeliveryFailed):
+    """The receiver wanted to hear no more, and was not asked."""
+
+    code = "receiver_disabled"
     retryable = False
 
 

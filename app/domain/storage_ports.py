@@ -21,6 +21,7 @@ from app.domain.analyses import (
 from app.domain.announcements import Announcement, OutboxDepth
 from app.domain.batches import Batches
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
+from app.domain.deliveries import Deliveries
 from app.domain.keys import ApiKey, NewKey
 from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
@@ -353,6 +354,10 @@ class Transaction(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Events."""
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """Webhooks."""
 
     @property
     def statistics(self) -> Statistics:

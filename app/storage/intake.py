@@ -91,8 +91,9 @@ _KNOWN = text("""
     FROM analysis_results r WHERE r.project_id = :project_id AND r.idempotency_key = ANY(CAST(:keys AS text[]))
 """)
 _ANNOUNCE_AGAIN = text("""
-    INSERT INTO outbox (analysis_id, kind, callback, key)
-    SELECT r.id, 'analysis.' || r.status, again.callback, coalesce(again.callback->>'key', CAST(r.id AS text))
+    INSERT INTO outbox (analysis_id, project_id, kind, callback, key)
+    SELECT r.id, r.project_id, 'analysis.' || r.status, again.callback,
+        coalesce(again.callback->>'key', CAST(r.id AS text))
     FROM json_to_recordset(CAST(:rows AS json)) AS again (id bigint, callback jsonb)
     JOIN analysis_results r ON r.id = again.id
 """)

@@ -13,6 +13,7 @@ from app.storage.bridges import PostgresBridges
 from app.storage.claims import PostgresClaims
 from app.storage.dead_letters import PostgresDeadLetters
 from app.storage.dead_records import PostgresDeadRecords
+from app.storage.deliveries import PostgresDeliveries
 from app.storage.direct import direct
 from app.storage.dispatch import PostgresDispatch
 from app.storage.engine import translated
@@ -62,6 +63,11 @@ class PostgresTransaction:
     def outbox(self) -> PostgresOutbox:
         """Events."""
         return PostgresOutbox(self._connection)
+
+    @cached_property
+    def deliveries(self) -> PostgresDeliveries:
+        """Webhooks."""
+        return PostgresDeliveries(self._connection)
 
     @cached_property
     def statistics(self) -> PostgresStatistics:

@@ -67,6 +67,8 @@ def test_every_documented_resource_is_in_the_document(document):
         "/api/v1/analysis/request",
         "/api/v1/analysis/result/{analysis_id}",
         "/api/v1/models",
+        "/api/v1/webhooks",
+        "/api/v1/webhooks/{delivery_id}/redeliver",
         "/api/v1/heimdall/status",
         "/api/v1/stats",
         "/metrics",
