@@ -96,7 +96,13 @@ def _at(name: str) -> Iterator[Place]:
 
 
 def _in(directory: Path) -> Iterator[Place]:
-    files = sorted(file for file in directory.rglob("*") if _is_log(file, directory))
+    # a directory that goes away meanwhile, or may not be read, has no files
+    files = sorted(
+        file
+        for parent, _, names in os.walk(directory)
+        for file in map(Path(parent).joinpath, names)
+        if _is_log(file, directory)
+    )
     inside = [file for file in files if not file.is_symlink() or file.resolve().is_relative_to(directory.resolve())]
     if skipped := len(files) - len(inside):
         note(f"{directory}: {skipped} of its links lead out of it, skipped")

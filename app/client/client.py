@@ -184,6 +184,10 @@ class Client:
         """Stored prompts."""
         return RemotePrompts(self._transport)
 
+    def feedback(self, analysis_id: int) -> Mapping[str, object]:
+        """What was said of an analysis; an `ApiError` with status 404 when nobody has said anything."""
+        return self._transport.send(Call(method="GET", path=f"{_PATH}/{analysis_id}/feedback")).body
+
     def rate(self, analysis_id: int, rating: str, comment: str | None = None) -> Mapping[str, object]:
         """Say `up` or `down` of a completed analysis; the last word counts. What the API answers."""
         body = orjson.dumps({"rating": rating, "comment": comment})

@@ -31,6 +31,8 @@ def test_the_schema_goes_forward_and_back(administer, empty_database_url):
     assert administer(empty_database_url, "db", "current").stdout == f"{head}\n"
     assert "nothing to do" in administer(empty_database_url, "db", "upgrade").stdout
     assert administer(empty_database_url, "db", "downgrade", "base").exit_code == 2
+    unknown = administer(empty_database_url, "db", "downgrade", "9999", "--yes")
+    assert (unknown.exit_code, "one of base, 0001, 0002, 0003" in unknown.stderr) == (2, True)
     assert administer(empty_database_url, "db", "downgrade", "base", "--yes").stdout == f"{head} → none\n"
 
 
