@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, g, jsonify, request
 
-from app.api import cursors, paths, schemas
+from app.api import cursors, paths, schemas, waits
 from app.api.auth import needs
 from app.api.context import caller, container, limits
 from app.api.errors import FieldError, RequestInvalid
@@ -55,7 +55,7 @@ def submit(fields: dict[str, Any]) -> Answer | Response:
     submission = Submission(
         project_id=caller().project_id,
         bytes_replaced=g.bytes_replaced,
-        idempotency_key=_idempotency_key(),
+        idempotency_key=idempotency_key(),
         request_id=g.request_id,
         **fields,
     )
@@ -93,11 +93,15 @@ def find(wanted: dict[str, Any]) -> object:
 def look(shown: dict[str, Any], analysis_id: str) -> Answer:
     """Look at an analysis.
 
-    `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled.
+    `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled. With
+    `wait` the answer comes when it has ended, or after so many seconds.
     """
-    analysis = container().analyses.get(
-        caller().project_id, paths.analysis_id(analysis_id), with_log="include" in shown
-    )
+    project_id, number, with_log = caller().project_id, paths.analysis_id(analysis_id), "include" in shown
+    analysis = container().analyses.get(project_id, number, with_log=with_log)
+    if "wait" in shown and analysis.status not in TERMINAL:
+        analysis = waits.ended(analysis, shown["wait"])
+        if with_log:
+            analysis = container().analyses.get(project_id, number, with_log=True)
     return analysis, _again(analysis)
 
 
@@ -138,7 +142,8 @@ def _is_dry_run() -> bool:
     return asked == "true"
 
 
-def _idempotency_key() -> str | None:
+def idempotency_key() -> str | None:
+    """Of this request. Raises `RequestInvalid`."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None

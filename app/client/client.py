@@ -1,18 +1,20 @@
 """The calls of the API that people need: submit, look, wait, list, cancel, send again."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
 from app.client.administration import RemoteAdministration
 from app.client.answers import RemoteAnalysis, read_analysis
+from app.client.batches import RemoteBatches
 from app.client.bodies import load
 from app.client.dead_letters import RemoteDeadLetters
 from app.client.errors import UnexpectedAnswer, WaitTimeout
 from app.client.logs import RemoteLogs, RemotePlan
 from app.client.prompts import RemotePrompts
+from app.client.shortcuts import Analyzed, RemoteOffer, read_analyzed, read_offer
 from app.client.transport import Answer, Call, Transport
 from app.client.webhooks import RemoteWebhooks
 from app.clock import SystemClock
@@ -113,6 +115,11 @@ class Client:
                 return
             left = None if left is None else left - len(items)
 
+    def export(self, format_: str = "jsonl", filters: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """All of them, newest first, as the bytes of a file: `jsonl` or `csv`. Raises also when it breaks off."""
+        query = [*(filters or {}).items(), ("format", format_)]
+        return self._transport.stream(Call(method="GET", path=f"{_PATH}/export", query=query))
+
     def cancel(self, analysis_id: int) -> RemoteAnalysis:
         """Ask for its end. A running one may take some seconds to stop."""
         return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/cancel")).body)
@@ -120,6 +127,39 @@ class Client:
     def retry(self, analysis_id: int) -> RemoteAnalysis:
         """Send a failed or cancelled one again."""
         return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/retry")).body)
+
+    def analyze(
+        self,
+        log: str | bytes,
+        options: SubmitOptions | None = None,
+        *,
+        wait: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Analyzed:
+        """Submit, and wait on the server: so many seconds, or as long as it likes. Keep `wait` below `timeout`.
+
+        Raises an `ApiError` with the code `analysis_unsuccessful` when the analysis failed or was cancelled.
+        """
+        loaded = load(log, _given(options or SubmitOptions()))
+        query = loaded.query if wait is None else [*loaded.query, ("wait", f"{wait:.6f}")]
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **loaded.headers}
+        call = Call(method="POST", path="/analyze", query=query, body=loaded.body, headers=headers, patience=0.0)
+        try:
+            return read_analyzed(self._transport.send(call).body)
+        except (ValueError, TypeError) as error:
+            raise UnexpectedAnswer(f"{self.url} answered with an analysis that cannot be read: {error}") from error
+
+    def models(self) -> Sequence[RemoteOffer]:
+        """What the server's providers offer."""
+        items = self._transport.send(Call(method="GET", path="/api/v1/models")).body.get("items")
+        if not isinstance(items, list):
+            raise UnexpectedAnswer(f"{self.url} answered with a list that has no items")
+        return [read_offer(item) for item in items]
+
+    @property
+    def batches(self) -> RemoteBatches[SubmitOptions]:
+        """Many logs in one call."""
+        return RemoteBatches(self._transport, fields_of=_given, read=self._analysis)
 
     @property
     def logs(self) -> RemoteLogs:

@@ -2,7 +2,7 @@
 
     BifrostError
     ├── InvalidInput                 the caller can fix it
-    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid  PatternInvalid
+    │   ├── LogEmpty  LogTooLarge  BatchTooLarge  BodyUnreadable  CursorInvalid  PatternInvalid
     │   ├── IdempotencyConflict
     │   ├── WebhookUrlRefused
     │   └── PromptUnknown  PromptInvalid
@@ -11,12 +11,13 @@
     │   └── ScopeMissing
     ├── RateLimited                  the key was used too often
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  DeliveryNotFound  KeyNotFound  PromptNotFound
+    │   └── BatchNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
     │   ├── PromptLabelInUse  PromptsFull  NothingToRate
-    │   └── KeyReplaced
+    │   └── KeyReplaced  AnalysisUnsuccessful
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable  PreviewsBusy
-    │   └── MigrationsPending
+    │   └── MigrationsPending  ExportsBusy
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
     │   ├── ProviderResting  ProviderBusy                                it was not asked
@@ -69,6 +70,12 @@ class LogTooLarge(InvalidInput):
     """The log is larger than this server accepts."""
 
     code = "log_too_large"
+
+
+class BatchTooLarge(InvalidInput):
+    """The logs of the batch are larger together than this server accepts."""
+
+    code = "batch_too_large"
 
 
 class BodyUnreadable(InvalidInput):
@@ -174,6 +181,12 @@ class KeyNotFound(NotFound):
     code = "key_not_found"
 
 
+class BatchNotFound(NotFound):
+    """There is no such batch."""
+
+    code = "batch_not_found"
+
+
 class PromptNotFound(NotFound):
     """There is no such prompt, version or label."""
 
@@ -228,6 +241,12 @@ class PromptsFull(Conflict):
     code = "prompts_full"
 
 
+class AnalysisUnsuccessful(Conflict):
+    """The analysis ended without an answer."""
+
+    code = "analysis_unsuccessful"
+
+
 class NothingToRate(Conflict):
     """The analysis has no diagnosis that could be rated."""
 
@@ -251,6 +270,12 @@ class StorageUnavailable(Unavailable):
     """The database is away: try again."""
 
     code = "storage_unavailable"
+
+
+class ExportsBusy(Unavailable):
+    """As many exports are being written as this server allows: try again."""
+
+    code = "exports_busy"
 
 
 class PreviewsBusy(Unavailable):

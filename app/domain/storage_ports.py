@@ -20,6 +20,7 @@ from app.domain.analyses import (
 )
 from app.domain.announcements import Announcement, OutboxDepth
 from app.domain.audit import AuditLog
+from app.domain.batches import Batches
 from app.domain.budgets import Budgets
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.deliveries import Deliveries
@@ -145,6 +146,12 @@ class Analyses(Protocol):
 
     def list(self, wanted: Filter) -> Sequence[Analysis]:
         """Newest first, at most `limit + 1`: the extra one tells that there are more."""
+
+    def get_all(self, project_id: int, analysis_ids: Sequence[int]) -> Mapping[int, Analysis]:
+        """Those of a project that are still there, by id."""
+
+    def ended(self, analysis_ids: Sequence[int]) -> Sequence[int]:
+        """Those that have ended, or are not there."""
 
     def cancel(self, project_id: int, analysis_id: int) -> Status | None:
         """Cancel at once when it waits, ask its worker when it runs. The state after; None when unknown.
@@ -378,6 +385,10 @@ class Transaction(Protocol):
     @property
     def feedbacks(self) -> Feedbacks:
         """What people say of analyses."""
+
+    @property
+    def batches(self) -> Batches:
+        """Batches."""
 
 
 class UnitOfWork(Protocol):

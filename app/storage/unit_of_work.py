@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from app.storage.analyses import PostgresAnalyses
 from app.storage.audit import PostgresAuditLog
+from app.storage.batches import PostgresBatches
 from app.storage.bridges import PostgresBridges
 from app.storage.budgets import PostgresBudgets
 from app.storage.claims import PostgresClaims
@@ -124,6 +125,11 @@ class PostgresTransaction:
     def feedbacks(self) -> PostgresFeedbacks:
         """What people say of analyses."""
         return PostgresFeedbacks(self._connection)
+
+    @cached_property
+    def batches(self) -> PostgresBatches:
+        """Batches."""
+        return PostgresBatches(self._connection)
 
 
 class PostgresUnitOfWork:

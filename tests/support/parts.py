@@ -32,6 +32,7 @@ from app.pipeline.windows import WindowLimits
 from app.providers.rules import Rules
 from app.services.analyses import Page, Submitted
 from app.services.bridges import BridgesStatus
+from app.services.exports import Exports
 from app.services.previews import PreviewPolicy, Previews
 from app.services.routing import RULES, Routing
 from app.settings import Settings
@@ -79,6 +80,7 @@ class Analyses:
         self.wanted = wanted
         mine = sorted((a for a in self.stored.values() if a.project_id == wanted.project_id), key=_place, reverse=True)
         mine = [a for a in mine if wanted.before is None or _place(a) < wanted.before]
+        mine = mine[wanted.offset :]
         items = tuple(mine[: wanted.limit])
         return Page(items=items, next_before=_place(items[-1]) if len(mine) > wanted.limit else None)
 
@@ -205,6 +207,20 @@ class Rates:
 
 
 @dataclass
+class Waiting:
+    """Time passes at once; `meanwhile` happens in it."""
+
+    analyses: Analyses
+    meanwhile: Callable[[int], object] = lambda _: None
+    waited: float | None = None
+
+    def until_ended(self, analysis: Analysis, timeout: float) -> Analysis:
+        self.waited = timeout
+        self.meanwhile(analysis.id)
+        return self.analyses.stored[analysis.id]
+
+
+@dataclass
 class Parts:
     """Looks to the API like a container."""
 
@@ -217,6 +233,8 @@ class Parts:
         self.announcing = Announcing()
         self.rates = Rates()
         self.budgets = Budgets()
+        self.waiting = Waiting(self.analyses)
+        self.exports = Exports(self.analyses, room=1, page=2)
         self.bridges = Bridges()
         self.statistics = Statistics()
         self.previews = make_previews(self.analyses, max_log_bytes=self.settings.limits.max_log_bytes)

@@ -11,8 +11,14 @@ from tests.support.receivers import SECRET
 
 
 @pytest.fixture
-def container(database_url, redis_url) -> Iterator[Container]:
-    settings = {
+def settings() -> dict[str, object]:
+    """More of them."""
+    return {}
+
+
+@pytest.fixture
+def container(database_url, redis_url, settings) -> Iterator[Container]:
+    settings = settings | {
         "database": {"url": database_url},
         "redis": {"url": redis_url},
         "limits": {"max_log_bytes": 1_000_000},

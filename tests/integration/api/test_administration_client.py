@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from app.client import ApiError, Client, SubmitOptions
+from app.client import ApiError, Client, NewItem, SubmitOptions
 from tests.support.web_server import WebServer
 
 
@@ -26,6 +26,11 @@ def test_keys_budget_and_audit_log_are_in_the_client(client):
         list(limited.list())
     assert (refused.value.status, refused.value.code) == (429, "rate_limited")
     assert refused.value.retry_after > 3000
+    # three items are three submissions, and two are allowed
+    three = [NewItem(custom_id=str(number), log="ERROR log") for number in range(3)]
+    with pytest.raises(ApiError) as crowd:
+        limited.batches.submit(three)
+    assert crowd.value.code == "rate_limited"
 
     rotated = remote.rotate_key(str(made["prefix"]), overlap_seconds=5)
     assert rotated["replaced"]["replaced_by"] == rotated["created"]["prefix"]

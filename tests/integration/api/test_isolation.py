@@ -24,6 +24,10 @@ WORDS = {"name": "acme-prompt", "label": "acme-label", "version": "1"}
 #: What each route is asked with; a route that is not here gets nothing but its path.
 BODIES = {
     ("post", "/api/v1/analyses"): {"log_content": LOG, "source": "rules"},
+    ("post", "/api/v1/batches"): {"items": [{"custom_id": "one", "log_content": LOG, "source": "rules"}]},
+    ("post", "/analyze"): {"log_content": LOG, "source": "rules"},
+    ("post", "/history"): {},
+    ("post", "/api/v1/analysis/request"): {"log_content": LOG, "service_name": "shop", "environment": "prod"},
     ("post", "/api/v1/logs/filter"): {"log_content": LOG},
     ("post", "/api/v1/logs/statistics"): {"log_content": LOG},
     ("put", "/api/v1/analyses/{analysis_id}/feedback"): {"rating": "down"},
@@ -38,11 +42,19 @@ BODIES = {
     ("put", "/api/v1/budget"): {"tokens": 5},
 }
 #: They make something of the caller's own under the name that the neighbor uses, so they come last.
-_MAKERS = {("post", "/api/v1/prompts")}
+_MAKERS = {
+    ("post", "/api/v1/prompts"),
+    ("post", "/api/v1/batches"),
+    ("post", "/analyze"),
+    ("post", "/api/v1/analysis/request"),
+}
+#: Nobody works here: whoever waited would wait for nothing.
+_QUERIES = {"/analyze": "?wait=0"}
 #: Names and times of the caller's own.
 _OWN = re.compile(
-    r'"(?:request_id|instance|prefix|subject|token|name|project|actor)": ?"[^"]*"|"(?:id|duration_seconds)": ?[\d.]+'
-    r"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)|/analyses/\d+"
+    r'"(?:request_id|instance|prefix|subject|token|name|project|actor)": ?"[^"]*"'
+    r'|"(?:(?:analysis_)?id|duration_seconds)": ?[\d.]+'
+    r"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)|/(?:analyses|batches|analysis/result)/\d+"
 )
 
 
@@ -91,6 +103,7 @@ def filled(container: Container, client: FlaskClient, store: Store, key: dict[st
     post("/api/v1/prompts", {"name": WORDS["name"], "texts": {"en": "acme secret"}, "labels": ["production"]})
     post(f"/api/v1/prompts/{WORDS['name']}/labels/{WORDS['label']}", {"version": 1}, "put")
     post("/api/v1/budget", {"requests": 1000}, "put")
+    batch = post("/api/v1/batches", {"items": [{"custom_id": "one", "log_content": LOG, "source": "rules"}]})
     assert client.get(f"/api/v1/dead-letters/analysis-{ids[2]}", headers=key).status_code == 200
     [delivery] = client.get(f"/api/v1/webhooks?analysis_id={ids[1]}", headers=key).json["items"]
     post(f"/api/v1/webhooks/{delivery['id']}/redeliver", {})
@@ -98,6 +111,7 @@ def filled(container: Container, client: FlaskClient, store: Store, key: dict[st
         "delivery_id": delivery["id"],
         "analysis_id": str(ids[1]),
         "letter_id": f"analysis-{ids[2]}",
+        "batch_id": str(batch["id"]),
         "prefix": key["X-API-Key"].split("_")[1],
     }
 
@@ -109,7 +123,7 @@ def asks(client: FlaskClient, names: dict[str, str]) -> list[Ask]:
         unknown = set(re.findall(r"{(\w+)}", path)) - names.keys()
         assert not unknown, f"{path}: tell this test what {unknown} of the neighbor is"
         for method in operations.keys() & {"get", "post", "put", "patch", "delete"}:
-            url = re.sub(r"{(\w+)}", lambda match: names[match[1]], path)
+            url = re.sub(r"{(\w+)}", lambda match: names[match[1]], path) + _QUERIES.get(path, "")
             if client.open(url, method=method).status_code == 401:
                 found.append(Ask(method=method, path=path, url=url, body=BODIES.get((method, path))))
     return sorted(found, key=lambda ask: ((ask.method, ask.path) in _MAKERS, ask.method != "get", ask.path, ask.method))
@@ -146,6 +160,7 @@ def test_a_project_hears_the_same_of_every_route_whether_it_has_a_neighbor_or_no
         "delivery_id": str(uuid.uuid4()),
         "analysis_id": "2",
         "letter_id": "analysis-3",
+        "batch_id": "1",
         "prefix": neighbor["X-API-Key"].split("_")[1],
     }
     alone = key_of(container, "alone")

@@ -301,3 +301,21 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_whoever_waits_for_an_analysis_is_answered_before_the_server_ends(server, database_url, redis_url):
+    container = build(Settings.model_validate({"database": {"url": database_url}, "redis": {"url": redis_url}}))
+    with closing(container):
+        key = container.keys.create(name="test", project="default", scopes=frozenset(Scope)).token
+    headers = {"X-API-Key": key}
+    with ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(
+            requests.post, f"{server.url}/analyze?wait=40", data=b"log", headers=headers | TEXT, timeout=30
+        )
+        listed = f"{server.url}{PATH}"
+        until(lambda: requests.get(listed, headers=headers, timeout=5).json()["items"])
+        server.process.terminate()
+        answer = waiting.result(timeout=15)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    server.process.wait(timeout=15)
+    assert "Traceback" not in str(server.said())

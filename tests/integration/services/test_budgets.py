@@ -7,12 +7,16 @@ import pytest
 
 from app.clock import SystemClock
 from app.domain.analyses import Source, Status
+from app.domain.batches import BatchItem, NewBatch
 from app.domain.budgets import Budget, Spending
 from app.domain.errors import BudgetExhausted, InvalidInput, NotFound, ProviderThrottled, ProviderTimeout
 from app.domain.logs import PreparedLog
 from app.domain.prompts import Completion, Message, Prompt, Usage
+from app.providers.rules import Rules
+from app.services.batches import Batches
 from app.services.budgets import Budgets
 from app.services.metering import Metering
+from app.services.routing import Routing
 from tests.support.kernels import Kernel, kernel
 from tests.support.stores import PREPARED, Store, at_once
 from tests.support.tiny_providers import answer, scripted
@@ -186,6 +190,25 @@ def test_an_analysis_beyond_the_budget_is_answered_by_the_rules(store, budgets):
     assert (found.status, found.provider, found.degraded) == (Status.COMPLETED, "rules", True)
     assert found.error.code == "budget_exhausted"
     assert len(found.diagnosis.summary) > 10
+
+
+def test_a_batch_that_wants_a_model_is_refused_whole_when_nothing_is_left(store, budgets):
+    running = metered(store, scripted(answer()), afford=budgets.check)
+    routing = Routing(providers={"ollama": scripted(answer()), "rules": Rules()}, auto=("ollama",))
+    batches = Batches(store.unit_of_work, running.analyses, routing, max_bytes=10_000, cache_ttl=0)
+    budgets.set(store.project, Budget(requests=0))
+
+    def batch(*sources: Source) -> NewBatch:
+        logs = [store.submission(log=f"ERROR {number}\n", source=source) for number, source in enumerate(sources)]
+        return NewBatch(
+            project_id=store.project,
+            items=[BatchItem(custom_id=str(number), submission=log) for number, log in enumerate(logs)],
+        )
+
+    with pytest.raises(BudgetExhausted):
+        batches.submit(batch(Source.RULES, Source.AUTO))
+    assert store.ask("SELECT count(*) FROM analysis_results") == 0
+    assert batches.submit(batch(Source.RULES, Source.RULES)).batch.total == 2
 
 
 def test_nothing_left_refuses_what_wants_a_model_and_takes_the_rest(store, budgets):
