@@ -5,11 +5,12 @@ Instances are made once: making a schema costs more than using it.
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, post_dump, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_dump, post_load, validate
 
 from app.api import cursors
-from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, PromptChoice, Tag, Tags, Word
+from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, PromptChoice, Tag, Tags, Wait, Word
 from app.domain.analyses import CacheMode, Language, Mask, Priority, Source, Stage, Status
+from app.domain.deliveries import WebhookFormat
 from app.domain.diagnoses import Doubt, Severity
 
 
@@ -86,13 +87,26 @@ class SubmissionSchema(Strict):
         allow_none=True,
         metadata=_about("The analysis is sent here when it has ended.", format="uri", maxLength=2048),
     )
+    webhook_format = fields.Enum(
+        WebhookFormat,
+        by_value=fields.String,
+        allow_none=True,
+        metadata=_about(
+            "What is sent there: the analysis as here, or a message for Slack and what is compatible with it.",
+            default="standard",
+        ),
+    )
 
     @post_load
     def _shape(self, found: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Null is the same as not given; a webhook is one way to be told."""
         given = {name: value for name, value in found.items() if value is not None}
-        url = given.pop("webhook_url", None)
-        return given if url is None else {**given, "callback": {"kind": "webhook", "url": url}}
+        url, wished = given.pop("webhook_url", None), given.pop("webhook_format", None)
+        if url is None and wished is not None:
+            raise ValidationError({"webhook_format": ["Only with a webhook_url."]})
+        if url is None:
+            return given
+        return {**given, "callback": {"kind": "webhook", "url": url} | ({"format": wished.value} if wished else {})}
 
 
 class PageQuerySchema(Strict):
@@ -133,6 +147,7 @@ class LookSchema(Strict):
     include = fields.String(
         validate=validate.OneOf(["log_content"]), metadata=_about("Also return the log: `log_content`.")
     )
+    wait = Wait(metadata=_about("Seconds to hold the answer, at most, until the analysis has ended.", minimum=0))
 
 
 class NothingSchema(Strict):

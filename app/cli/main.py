@@ -19,15 +19,19 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "submit": ("app.cli.submit:submit", "Submit logs, one analysis for each."),
             "local": ("app.cli.submit:local", "Submit logs to a model on your own machines, and wait."),
             "cloud": ("app.cli.submit:cloud", "Submit logs to a model in the cloud, and wait."),
+            "batch": ("app.cli.batch:batch", "Analyze every log of a directory, and print a line for each."),
             "status": ("app.cli.analyses:status", "Show where analyses stand."),
             "result": ("app.cli.analyses:result", "Show the diagnosis of an analysis."),
             "list": ("app.cli.analyses:list_", "List analyses, newest first."),
+            "history": ("app.cli.analyses:history", "List analyses, newest first: another name for `list`."),
+            "export": ("app.cli.export:export", "Export analyses, newest first, as JSON lines or CSV."),
             "cancel": ("app.cli.analyses:cancel", "Cancel analyses."),
             "retry": ("app.cli.analyses:retry", "Send failed or cancelled analyses again."),
             "dead-letters": (
                 "app.cli.dead_letters:dead_letters",
                 "List, show, replay and discard what failed for good.",
             ),
+            "webhooks": ("app.cli.webhooks:webhooks", "List deliveries of webhooks, and send them again."),
             "feedback": ("app.cli.feedback:feedback", "Say whether the diagnosis of an analysis was of use."),
             "prompts": (
                 "app.cli.prompts:prompts",
@@ -53,9 +57,15 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Administration": {
             "doctor": ("app.cli.doctor:doctor", "Check everything Bifrost depends on, and say what to do."),
             "heimdall": ("app.cli.heimdall:heimdall", "Show how the bridge to Kafka is, and make its topics."),
-            "keys": ("app.cli.keys:keys", "Create, list and revoke API keys."),
+            "keys": ("app.cli.keys:keys", "Create, list, limit, rotate and revoke API keys."),
+            "budgets": ("app.cli.budgets:budgets", "Show and set what projects may spend in a month."),
+            "audit": ("app.cli.audit:audit", "List administrative acts, latest first."),
             "db": ("app.cli.database:db", "Upgrade, downgrade and show the database's schema."),
             "config": ("app.cli.configuration:config", "Show the effective settings."),
+            "completion": (
+                "app.cli.completion:completion",
+                "Print the script that lets a shell complete commands and options.",
+            ),
         },
     }
 )

@@ -24,11 +24,18 @@ class Announcement:
     #: 1 for the first.
     attempt: int
     created_at: datetime
+    #: Attempts before it was sent again by hand: its schedule began anew after them.
+    tried_before: int = 0
 
     @property
     def publisher(self) -> str:
         """The kind of publisher that speaks to the receiver."""
         return str(self.callback.get("kind"))
+
+    @property
+    def url(self) -> str:
+        """Where it goes; empty for a publisher that needs none."""
+        return str(self.callback.get("url", ""))
 
     @property
     def lane(self) -> str:

@@ -2,7 +2,7 @@
 
 import http.client
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -13,13 +13,18 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from app import __version__
 from app.domain.analyses import Analysis
 from app.domain.announcements import Announcement
+from app.domain.deliveries import WebhookFormat
 from app.domain.errors import DeliveryFailed, ReceiverGone, WebhookUrlRefused
 from app.domain.ports import Clock
-from app.publishers import destinations, payloads, signing
+from app.publishers import destinations, payloads, signing, slack
 from app.publishers.destinations import Destination, Resolver, system_resolver
 from app.publishers.posting import Answered, Connector, Patience, Poster, system_connector
 
 KIND = "webhook"
+_BODIES: Mapping[WebhookFormat, Callable[[Announcement, Analysis], bytes]] = {
+    WebhookFormat.STANDARD: payloads.body,
+    WebhookFormat.SLACK: slack.body,
+}
 _NO_SECRET = "This server sends no webhooks: set webhooks.secret (BIFROST_WEBHOOKS__SECRET) on it."  # noqa: S105 - advice
 #: Longer than that, and a receiver's wish would be an end.
 _LONGEST_WISH = 86_400.0
@@ -60,11 +65,13 @@ class Webhooks:
         return self._policy.schedule
 
     def callback(self, wanted: Mapping[str, object]) -> Mapping[str, object]:
-        """`{"url": …}` -> what to store. Raises `WebhookUrlRefused`."""
+        """`{"url": …}`, perhaps with a `format` -> what to store. Raises `WebhookUrlRefused`."""
         if not self._keys:
             raise WebhookUrlRefused(_NO_SECRET)
         url = str(wanted.get("url", ""))
-        return {"kind": KIND, "url": url, "lane": self._read(url).lane}
+        stored = {"kind": KIND, "url": url, "lane": self._read(url).lane}
+        wished = WebhookFormat(str(wanted.get("format", WebhookFormat.STANDARD)))
+        return stored if wished is WebhookFormat.STANDARD else {**stored, "format": wished.value}
 
     def publish(self, announcement: Announcement, analysis: Analysis) -> None:
         """Returns when the receiver has acknowledged it. Raises `DeliveryFailed`."""
@@ -76,7 +83,9 @@ class Webhooks:
         except WebhookUrlRefused as error:
             # the name may lead somewhere else tomorrow; until then, nothing is connected to
             raise DeliveryFailed(error.detail) from error
-        body = payloads.body(announcement, analysis)
+        body = _BODIES[WebhookFormat(str(announcement.callback.get("format", WebhookFormat.STANDARD)))](
+            announcement, analysis
+        )
         timestamp = int(self._clock.now().timestamp())
         headers = {
             "Content-Type": "application/json",

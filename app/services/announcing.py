@@ -9,7 +9,14 @@ import structlog
 from app import telemetry
 from app.domain.analyses import Failure
 from app.domain.announcements import Announcement, OutboxDepth, Outcome
-from app.domain.errors import BifrostError, DeliveryFailed, InvalidInput, StorageUnavailable
+from app.domain.errors import (
+    BifrostError,
+    DeliveryFailed,
+    InvalidInput,
+    ReceiverDisabled,
+    ReceiverGone,
+    StorageUnavailable,
+)
 from app.domain.ports import Clock, Publisher
 from app.domain.storage_ports import UnitOfWork
 
@@ -97,8 +104,14 @@ class Announcing:
         """None when it was acknowledged."""
         with self._unit_of_work() as tx:
             analysis = tx.analyses.get(announcement.project_id, announcement.analysis_id)
+            gone = tx.deliveries.gone_since(announcement.project_id, announcement.url)
         if analysis is None:
             return DeliveryFailed("The analysis is not there any more.")
+        if gone is not None:
+            return ReceiverDisabled(
+                f"The receiver answered 410 at {gone:%Y-%m-%d %H:%M:%S} UTC: nothing is sent there until one of its "
+                "deliveries is sent again."
+            )
         try:
             publisher.publish(announcement, analysis)
         except DeliveryFailed as error:
@@ -112,12 +125,14 @@ class Announcing:
     def _mark(
         self, publisher: Publisher, announcement: Announcement, error: BifrostError | None, owner: str
     ) -> Outcome:
-        delay = None if error is None else _delay(publisher.schedule, announcement.attempt, error)
+        delay = None if error is None else _delay(publisher.schedule, announcement, error)
 
         def write() -> bool:
             with self._unit_of_work() as tx:
                 if error is None:
                     return tx.outbox.published(announcement, owner=owner)
+                if isinstance(error, ReceiverGone):
+                    tx.deliveries.gone(announcement.project_id, announcement.url)
                 return tx.outbox.failed(announcement, Failure.of(error), owner=owner, delay=delay)
 
         if not self._written(write):
@@ -137,8 +152,9 @@ class Announcing:
         return write()
 
 
-def _delay(schedule: Sequence[float], attempt: int, error: BifrostError) -> float | None:
+def _delay(schedule: Sequence[float], announcement: Announcement, error: BifrostError) -> float | None:
     """Seconds until the next attempt; None when there is none."""
+    attempt = max(1, announcement.attempt - announcement.tried_before)
     if not error.retryable or attempt > len(schedule):
         return None
     wait = schedule[attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311 - spreads load, guards nothing

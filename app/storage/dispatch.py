@@ -32,7 +32,8 @@ _EXPIRE_LEASES = text(f"""
             duration_seconds = CASE WHEN dead.next = 'queued' THEN NULL
                 ELSE extract(epoch FROM now() - created_at) END
         FROM dead WHERE r.id = dead.id
-        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback, r.source, r.provider, r.duration_seconds
+        RETURNING r.id, r.project_id, r.epoch, r.status, r.finished_at, r.callback, r.source, r.provider,
+            r.duration_seconds
     ), ended AS (
         UPDATE analysis_attempts a SET ended_at = now(), outcome = 'lost', error = CAST(:error AS jsonb)
         FROM moved WHERE a.analysis_id = moved.id AND a.epoch = moved.epoch
@@ -49,7 +50,8 @@ _EXPIRE_DEADLINES = text(f"""
             error = CAST(:error AS jsonb), finished_at = now(),
             duration_seconds = extract(epoch FROM now() - created_at)
         FROM late WHERE r.id = late.id
-        RETURNING r.id, r.epoch, r.status, r.finished_at, r.callback, r.source, r.provider, r.duration_seconds
+        RETURNING r.id, r.project_id, r.epoch, r.status, r.finished_at, r.callback, r.source, r.provider,
+            r.duration_seconds
     ), ended AS (
         UPDATE analysis_attempts a SET ended_at = now(), outcome = 'late', error = CAST(:error AS jsonb)
         FROM moved WHERE a.analysis_id = moved.id AND a.epoch = moved.epoch AND a.ended_at IS NULL

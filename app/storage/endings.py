@@ -7,8 +7,8 @@ _WAITING = "status IN ('queued', 'retrying')"
 def announced(ended: str) -> str:
     """CTE that tells whoever wants to be told of those in `ended` that did end."""
     return f"""announced_{ended} AS (
-        INSERT INTO outbox (analysis_id, kind, callback, key)
-        SELECT id, 'analysis.' || status, callback, coalesce(callback->>'key', CAST(id AS text))
+        INSERT INTO outbox (analysis_id, project_id, kind, callback, key)
+        SELECT id, project_id, 'analysis.' || status, callback, coalesce(callback->>'key', CAST(id AS text))
         FROM {ended} WHERE finished_at IS NOT NULL AND callback IS NOT NULL
     )"""
 
@@ -49,7 +49,7 @@ def answered(ended: str) -> str:
             usage = '{{}}', error = NULL, started_at = coalesce(f.started_at, now()), finished_at = now(),
             duration_seconds = extract(epoch FROM now() - f.created_at)
         FROM served JOIN {ended} l ON l.id = served.leader_id WHERE f.id = served.id
-        RETURNING f.id, f.status, f.finished_at, f.callback, f.source, f.provider, f.duration_seconds
+        RETURNING f.id, f.project_id, f.status, f.finished_at, f.callback, f.source, f.provider, f.duration_seconds
     ), {announced("answered")}, unserved AS (
         SELECT id FROM analysis_results
         WHERE {_WAITING} AND leader_id IN (SELECT id FROM {ended} WHERE status = 'completed' AND degraded)
@@ -68,6 +68,6 @@ OWN_CONSEQUENCES = f"""cleared AS (
 #: The same, and what becomes of its followers when it did not complete.
 CONSEQUENCES = f"{OWN_CONSEQUENCES}, {released('moved')}"
 #: What `moved` returns.
-MOVED = "id, epoch, status, finished_at, callback"
+MOVED = "id, project_id, epoch, status, finished_at, callback"
 #: What it returns besides when followers shall have its answer.
 ANSWER = "degraded, provider, model, response, severity, diagnosis, coverage, likeness"

@@ -32,10 +32,13 @@ _CLAIM = text(f"""
         FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox o SET claimed_by = :owner, claimed_until = now() + make_interval(secs => :lease),
-        attempts = o.attempts + 1
+        attempts = least(o.attempts + 1, 32767),
+        -- one that a process of an earlier version has written
+        project_id = r.project_id
     FROM due, analysis_results r
     WHERE o.id = due.id AND r.id = o.analysis_id
-    RETURNING o.id, o.event_id, o.kind, o.key, o.analysis_id, r.project_id, o.callback, o.attempts, o.created_at
+    RETURNING o.id, o.event_id, o.kind, o.key, o.analysis_id, r.project_id, o.callback, o.attempts, o.tried_before,
+        o.created_at
 """)
 #: The fence: this owner's claim, and this one of his claims.
 _HELD = "o.id = held.id AND o.attempts = held.attempt AND o.claimed_by = :owner"
@@ -90,6 +93,7 @@ class PostgresOutbox:
                 project_id=row.project_id,
                 callback=row.callback,
                 attempt=row.attempts,
+                tried_before=row.tried_before,
                 created_at=row.created_at,
             )
             for row in sorted(rows, key=lambda row: int(row.id))

@@ -66,3 +66,18 @@ def test_deliveries_are_told_to_prometheus(bifrost, receiver):
     bifrost.answered(OOM, source="rules", webhook_url=receiver.url)
     name = 'deliveries_total{outcome="published",publisher="webhook"}'
     until(lambda: name in requests.get(f"{bifrost.stack.state.url}/metrics/prometheus", timeout=5).text)
+
+
+def test_what_was_given_up_is_listed_and_sent_again(bifrost, receiver):
+    receiver.otherwise(say(500))
+    found = bifrost.answered(OOM, source="rules", webhook_url=receiver.url, webhook_format="slack")
+    webhooks = bifrost.client.webhooks
+    wanted = {"analysis_id": str(found.id), "status": "given_up"}
+    until(lambda: list(webhooks.list(wanted)), what="the end of the schedule")
+    (dead,) = webhooks.list(wanted)
+    assert (dead.attempts, dead.error.code) == (4, "delivery_failed")
+    receiver.otherwise(say(200))
+    assert webhooks.redeliver(dead.id).status == "waiting"
+    until(lambda: list(webhooks.list({**wanted, "status": "delivered"})), what="the delivery")
+    assert {one.event_id for one in receiver.received} == {dead.id}
+    assert "OOMKilled" in receiver.received[-1].event["text"]

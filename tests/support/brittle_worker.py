@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from app.providers import factories
-from app.services import execution
+from app.services import answering
 from app.stack import Stack
 
 KILLS, KILLS_CALLER, HANGS = "KILL-THE-WORKER", "KILL-THE-CALLER", "NEVER-READ"
-_prepare = execution.prepare
+_prepare = answering.prepare
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def _calling(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def main() -> None:
     # before the first child is forked
-    execution.prepare = _brittle
+    answering.prepare = _brittle
     table: Any = factories.FACTORIES
     table.update({name: _calling(make) for name, make in table.items() if name != "rules"})
     from app.cli.main import cli

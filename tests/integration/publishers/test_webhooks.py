@@ -64,6 +64,38 @@ def test_nothing_else_does(receiver, status):
     assert len(receiver.received) == 1, "a redirect is not followed"
 
 
+def test_a_redirect_to_the_inside_is_not_followed(receiver):
+    with Receiver() as inside:
+        for status in (301, 302, 303, 307, 308):
+            receiver.script(say(status, Location=inside.url))
+            assert "redirects are not followed" in refusal(receiver.url).detail
+        assert inside.received == []
+
+
+def test_the_name_is_asked_once_and_its_answer_is_what_is_connected_to(receiver):
+    """Whoever owns the name answers with a public address first, and with one inside when asked again."""
+    answers = [["1.1.1.1"], ["127.0.0.1"], ["169.254.169.254"]]
+    asked: list[str] = []
+    connected: list[str] = []
+
+    def resolver(name: str, _: int) -> list[str]:
+        asked.append(name)
+        return answers[len(asked) - 1]
+
+    def connector(address: str, _: int, seconds: float) -> socket.socket:
+        connected.append(address)
+        return system_connector("127.0.0.1", receiver.port, seconds)
+
+    url = f"http://rebinding.example:{receiver.port}/"
+    send(url, resolver=resolver, connector=connector, allowed_hosts=frozenset())
+    assert (asked, connected) == (["rebinding.example"], ["1.1.1.1"])
+    for _ in range(2):
+        error = refusal(url, resolver=resolver, connector=connector, allowed_hosts=frozenset())
+        assert "not on the public internet" in error.detail
+    assert connected == ["1.1.1.1"], "what the name leads to now is not connected to"
+    assert len(receiver.received) == 1
+
+
 def test_gone_is_final(receiver):
     receiver.script(say(410))
     with pytest.raises(ReceiverGone) as raised:

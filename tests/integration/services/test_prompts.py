@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.analyses import Language, Source, Status, Submission
+from app.domain.analyses import Language, Mask, Source, Status, Submission
 from app.domain.errors import PromptUnknown
 from app.domain.prompts import PromptConfig, PromptRef
 from app.domain.records import Record, Request
@@ -96,7 +96,9 @@ def test_records_of_kafka_share_the_split_of_the_default(store, provider, prompt
     prompts.create(store.project, draft, by="test", labels=["candidate"])
     prompts.split(store.project, "default", {"production": 1, "candidate": 1})
     routing = Routing(providers={provider.name: provider, "rules": Rules()}, auto=(provider.name,))
-    policy = IntakePolicy(project="default", source=Source.AUTO, cache_ttl=60, dead_letter_topic="dead", keep=0)
+    policy = IntakePolicy(
+        project="default", source=Source.AUTO, cache_ttl=60, dead_letter_topic="dead", keep=0, mask=Mask.PUBLIC
+    )
     requests = [
         Request(
             record=Record(topic="t", partition=0, offset=number, key=None, value=b"{}"),
