@@ -22,6 +22,7 @@ _TALKING = frozenset(
     ("error", "err", "exception", "reason", "cause", "logger", "component", "module", "method", "path", "route", "name")
 )
 
+_DIGIT = re.compile(r"\d")
 _UUID = r"[0-9a-fA-F]{7}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"
 _IPV6 = r"(?:[0-9a-fA-F]{0,4}:){1,6}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])"
 _UNIT = r"(?:(?<=\d)(?:[nuµm]s|[smhBkMG]|[KMG]i?B)\b)?"
@@ -92,7 +93,7 @@ def shape(face: Face) -> Shape:
 
 def mask(text: str) -> str:
     """`text` with its variable parts as `<*>` and single spaces."""
-    hidden = hide(text)
+    hidden = hide(text) if _DIGIT.search(text) else text
     masked = hidden if hidden is text else _AFTER_STATUS.sub(rf"\1 {ANY}", hidden)
     masked = _MASKS.sub(ANY, masked)
     several = masked.count(ANY) > 1

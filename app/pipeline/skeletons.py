@@ -6,6 +6,7 @@ of lines at a time (`translate`, `split`, a dictionary); no Python code runs per
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
@@ -77,10 +78,10 @@ def _bones(block: bytes, known: "_Known") -> list[bytes]:
     return bones
 
 
-def _without_residue(bone: bytes) -> bytes:
-    rest = _RESIDUE.sub(_left_of, bone)
+def _without_residues(bones: Sequence[bytes]) -> list[bytes]:
+    rests = _RESIDUE.sub(_left_of, b"\n".join(bones)).split(b"\n")
     # nothing but an id is not nothing either
-    return rest if rest.strip() or not bone.strip() else b"0"
+    return [rest if rest.strip() or not bone.strip() else b"0" for bone, rest in zip(bones, rests, strict=True)]
 
 
 def _left_of(match: re.Match[bytes]) -> bytes:
@@ -112,7 +113,7 @@ class _Known(dict[bytes, int]):
         self._look_at = _SEVERAL
 
     def __missing__(self, bone: bytes) -> int:
-        name = _without_residue(bone) if self._ids else bone
+        name = _without_residues((bone,))[0] if self._ids else bone
         number = self[bone] = self._numbers.setdefault(name, len(self._numbers))
         return number
 
@@ -137,7 +138,7 @@ class _Known(dict[bytes, int]):
             if len(self) > _REMEMBERED:
                 self.clear()
         else:
-            rests = {bone: _without_residue(bone) for bone in self}
+            rests = dict(zip(self, _without_residues(list(self)), strict=True))
             if 2 * len(set(rests.values())) <= len(rests):
                 self._ids = True
                 self._find_carriers()

@@ -107,7 +107,8 @@ def _apart(payload: str, *, headed: bool, fields: Mapping[str, object] | None) -
     klog = KLOG.match(payload)
     if klog:
         end = klog.end()
-    return Unwrapped(payload=payload, message=payload[end:], headed=headed or end > 0 or bool(_ACCESS.match(payload)))
+    headed = headed or end > 0 or ("[" in payload and bool(_ACCESS.match(payload)))
+    return Unwrapped(payload=payload, message=payload[end:], headed=headed)
 
 
 def _end_of_time(payload: str) -> int:
