@@ -24,12 +24,14 @@ def show(analysis: RemoteAnalysis, *, name: str, format_: str) -> None:
     """Print it. `name`: of the log, empty when unknown."""
     if format_ == "json":
         output.json_line(analysis.raw)
-    elif format_ == "plain" and sys.stdout.isatty():
+    elif format_ == "plain" and sys.stdout.isatty() and not output.for_runner():
         from app.cli.terminal import draw
 
         draw(analysis, name=name)
     else:
-        output.result(_TEXTS[format_](analysis, name).rstrip("\n"))
+        # of SARIF and of our commands nothing is left that a runner would obey
+        write = output.command if format_ in NAMES_ITS_FILE else output.result
+        write(_TEXTS[format_](analysis, name).rstrip("\n"))
 
 
 def code_of(analysis: RemoteAnalysis, fail_on: str | None) -> Exit:

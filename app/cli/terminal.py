@@ -9,7 +9,7 @@ from app.cli.words import footer, unfinished
 from app.client import RemoteAnalysis
 from app.domain.diagnoses import Diagnosis
 from app.pipeline import rendering
-from app.pipeline.escaping import list_marker, one_line
+from app.pipeline.escaping import inert, list_marker, one_line
 
 #: Longer lines are hard to read.
 WIDEST = 110
@@ -29,7 +29,7 @@ def draw(analysis: RemoteAnalysis, *, name: str) -> None:
     found = analysis.diagnosis
     console.print()
     if name:
-        console.print(Text(one_line(name), style="bold dim"))
+        console.print(Text(inert(one_line(name)), style="bold dim"))
     if found is None:
         console.print(_headline(analysis.status.value.upper(), "bold white on red", unfinished(analysis)))
     else:
@@ -43,7 +43,7 @@ def _headline(word: str, style: str, text: str) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
-    grid.add_row(Text(f" {word} ", style=style), Text(one_line(text), style="bold"))
+    grid.add_row(Text(f" {word} ", style=style), Text(inert(one_line(text)), style="bold"))
     return grid
 
 
@@ -79,7 +79,7 @@ def _paragraph(line: str) -> RenderableType:
 
 def _prose(line: str) -> Text:
     """Commands and names stand out."""
-    text = Text(line.strip())
+    text = Text(inert(line.strip()))
     text.highlight_regex(r"`[^`]+`", "cyan")
     return text
 
@@ -90,7 +90,7 @@ def _evidence(found: Diagnosis) -> Table:
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(ratio=1, overflow="fold")
     for number, text in rendering.quotes(found):
-        grid.add_row(number, "│", Text(text))
+        grid.add_row(number, "│", Text(inert(text)))
     return grid
 
 

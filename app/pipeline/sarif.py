@@ -13,7 +13,7 @@ import orjson
 from app import __version__
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, Severity
 from app.pipeline import rendering
-from app.pipeline.escaping import inert, one_line, printable, sarif_text
+from app.pipeline.escaping import inert_json, one_line, printable, sarif_text
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULE = "log-diagnosis"
@@ -45,7 +45,7 @@ class Report:
 def sarif(reports: Sequence[Report]) -> str:
     """One SARIF log, a run for each report. A healthy log has no result; its run says in a notification that it is."""
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(report) for report in reports]}
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
+    return inert_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()) + "\n"
 
 
 def _run(report: Report) -> Json:
@@ -117,7 +117,7 @@ def _text(found: Diagnosis, language: str) -> str:
 
 
 def _quoted(found: Evidence, file: str | None) -> Json:
-    region = {"startLine": max(found.line, 1), "snippet": {"text": inert(one_line(found.text))}}
+    region = {"startLine": max(found.line, 1), "snippet": {"text": one_line(found.text)}}
     return {"physicalLocation": {"artifactLocation": _place(file), "region": region}}
 
 

@@ -30,7 +30,7 @@ ACTS = re.compile(
 )
 #: What our own drawing colors with.
 COLORS = re.compile("\x1b\\[[0-9;]*m")
-RUNNERS = re.compile(r"##(?:vso|teamcity)\[|##\[(?!(?:error|warning|group)\])", re.IGNORECASE)
+RUNNERS = re.compile(r"##\w*\[")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,13 +136,13 @@ def test_markdown_holds_nothing_that_acts(case, one: Hostile):
 def test_what_the_command_line_prints_acts_nowhere(case, format_):
     text = printed(case, format_)
     assert not ACTS.search(text)
+    assert not RUNNERS.search(text)
     if format_ in {"json", "sarif"}:
         decoder = json.JSONDecoder()
         at = 0
         while text[at:].strip():
             _, at = decoder.raw_decode(text, at + len(text[at:]) - len(text[at:].lstrip()))
         return
-    assert not RUNNERS.search(text)
     commands = [line for line in text.splitlines() if line.lstrip().startswith("::")]
     ours = [line for line in commands if re.match(r"::(?:error|warning|notice) file=[^:]*\.log,", line)]
     assert commands == ours

@@ -152,15 +152,14 @@ def test_nothing_hostile_reaches_a_terminal_or_a_runner(render, text):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", out)
     commands = [line for line in out.splitlines() if line.strip().startswith("::")]
     assert len(commands) == (1 if render is rendering.github else 0)
-    colors = r"" if render is rendering.github else r"(?!\[(?:error|warning|group)\])"
-    assert not re.search(rf"##{colors}\w*\[", out)
+    assert not re.search(r"##\w*\[", out)
 
 
-def test_evidence_is_quoted_as_it_stands_except_inside_of_a_command():
+def test_evidence_is_quoted_as_it_stands_except_for_what_a_runner_obeys():
     text = "##[error]Process completed with exit code 1.\x1b[0m"
     quoting = diagnosis(evidence=(Evidence(line=3, text=text),))
-    assert "3 | ##[error]Process completed with exit code 1.\n" in rendering.plain(quoting, None)
-    assert "3 | ##[error]Process completed with exit code 1.\n" in rendering.markdown(quoting, None)
+    assert "3 | # #[error]Process completed with exit code 1.\n" in rendering.plain(quoting, None)
+    assert "3 | # #[error]Process completed with exit code 1.\n" in rendering.markdown(quoting, None)
     assert rendering.quotes(quoting) == (("3", "##[error]Process completed with exit code 1."),)
     assert "##[" not in rendering.github(quoting, None)
 
