@@ -47,7 +47,7 @@ class Results:
 
     def add(self, name: str, analysis: RemoteAnalysis) -> None:
         """One more."""
-        self.sent.append(Sent(name=name, analysis=analysis))
+        self.sent.append(Sent(name=self.order.file or name, analysis=analysis))
         self.open_ids.append(analysis.id)
 
     @contextmanager

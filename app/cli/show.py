@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.cli import output
 from app.cli.exits import Exit
-from app.cli.words import footer, standing, unfinished
+from app.cli.words import degradation, footer, standing, unfinished
 from app.client import RemoteAnalysis
 from app.domain.analyses import Status
 from app.domain.diagnoses import Severity
@@ -50,7 +50,7 @@ def _plain(analysis: RemoteAnalysis, name: str) -> str:
     if found is None:
         body = f"{analysis.status.value.upper()}  {unfinished(analysis)}\n"
     else:
-        body = rendering.plain(found, analysis.coverage, language=analysis.language)
+        body = rendering.plain(found, analysis.coverage, language=analysis.language, degraded=degradation(analysis))
     return f"{head}{body}  ({footer(analysis)})\n"
 
 
@@ -60,7 +60,7 @@ def _markdown(analysis: RemoteAnalysis, name: str) -> str:
     if found is None:
         body = f"### {analysis.status.value.upper()} · {markdown_inline(unfinished(analysis))}\n"
     else:
-        body = rendering.markdown(found, analysis.coverage, language=analysis.language)
+        body = rendering.markdown(found, analysis.coverage, language=analysis.language, degraded=degradation(analysis))
     return f"{head}{body}\n<sub>{markdown_inline(footer(analysis))}</sub>\n"
 
 
@@ -68,7 +68,9 @@ def _github(analysis: RemoteAnalysis, name: str) -> str:
     found = analysis.diagnosis
     file = _file(analysis, name)
     if found is not None:
-        return rendering.github(found, analysis.coverage, language=analysis.language, file=file)
+        return rendering.github(
+            found, analysis.coverage, language=analysis.language, file=file, degraded=degradation(analysis)
+        )
     place = f"file={command_property(file)}," if file else ""
     title = f"Bifrost: analysis {analysis.id} {analysis.status.value}"
     return f"::error {place}title={command_property(title)}::{command_data(unfinished(analysis))}\n"
@@ -86,6 +88,8 @@ def _report(analysis: RemoteAnalysis, name: str) -> Report:
         coverage=analysis.coverage,
         language=analysis.language,
         file=_file(analysis, name),
+        degraded=degradation(analysis),
+        analysis=analysis.id,
         trouble=f"analysis {analysis.id}: {analysis.status.value}: {trouble}",
     )
 

@@ -5,7 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.words import footer, unfinished
+from app.cli.words import degradation, footer, unfinished
 from app.client import RemoteAnalysis
 from app.domain.diagnoses import Diagnosis
 from app.pipeline import rendering
@@ -58,6 +58,9 @@ def _rows(analysis: RemoteAnalysis, found: Diagnosis) -> Table:
         grid.add_row(rendering.label("evidence", language=language), _evidence(found))
     elif found.issues_found:
         grid.add_row(rendering.label("evidence", language=language), rendering.label("no_evidence", language=language))
+    if (why := degradation(analysis)) is not None:
+        said = inert(rendering.by_rules(why, language=language))
+        grid.add_row(rendering.label("answered", language=language), Text(said))
     grid.add_row(rendering.label("confidence", language=language), _confidence(found, language))
     if analysis.coverage:
         line = Text(rendering.coverage_line(analysis.coverage, language=language), style="dim")

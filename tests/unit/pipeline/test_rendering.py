@@ -164,6 +164,14 @@ def test_evidence_is_quoted_as_it_stands_except_for_what_a_runner_obeys():
     assert "##[" not in rendering.github(quoting, None)
 
 
+@pytest.mark.parametrize("render", [rendering.plain, rendering.markdown, rendering.github])
+def test_that_no_model_answered_is_said_with_the_reason(render):
+    said = render(diagnosis(), COVERAGE, degraded="The server is gone (x_y)").replace("\\", "")
+    assert "by the built-in rules, since no model answered: The server is gone (x_y)" in said.replace("%3A", ":")
+    assert "답하지 않아 내장 규칙이" in render(diagnosis(), COVERAGE, degraded="", language="ko")
+    assert "no model answered" not in render(diagnosis(), COVERAGE)
+
+
 def test_one_of_a_kind_is_told_in_the_singular():
     one = Coverage(
         bytes_total=9,
