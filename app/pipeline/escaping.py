@@ -24,12 +24,23 @@ _RUNNER_ANYWHERE = re.compile(r"#(?=#\w*\[)")
 _JSON_ACTIVE = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
-#: Spans that stay readable, and harmless, as code: code, placeholders, addresses (no link), mentions (no ping),
-#: numbers of issues (no reference).
+#: What GitHub makes a link or a ping of without any mark: mentions; issues (`#1`, `GH-1`, `user/repo#1`); advisories;
+#: commits (40 hexadecimal digits; fewer, from 7 on, are taken for one when letters and digits are among them). Letters
+#: of other scripts may stand around them. From GitHub's "Autolinked references and URLs".
+_REFERENCE = (
+    r"(?<![A-Za-z0-9_])@[A-Za-z0-9][A-Za-z0-9_/-]*"
+    r"|(?:(?<![A-Za-z0-9_])[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)?)?#\d+"
+    r"|(?<![A-Za-z0-9_])[Gg][Hh]-\d+"
+    r"|(?<![A-Za-z0-9_])(?:GHSA|CVE)-[A-Za-z0-9-]+"
+    r"|(?<![A-Za-z0-9])(?:[0-9a-fA-F]{40}|(?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{7,39})(?![A-Za-z0-9])"
+)
+#: Spans that stay readable, and harmless, as code: code, placeholders, addresses (no link), references (no ping).
 _CODE = re.compile(
     r"`[^`\n]+`|<[^<>`\s]+>|(?:\b\w+://|\bwww\.|\b(?:mailto|xmpp|data|javascript):)[^\s`<>()\[\]]+"
-    r"|[\w.+-]+@[A-Za-z0-9][\w.-]*\.\w+|(?<![\w`])@[A-Za-z0-9][\w/-]*|(?<![\w&`])#\d+\b"
+    rf"|[\w.+-]+@[A-Za-z0-9][\w.-]*\.\w+|{_REFERENCE}"
 )
+#: Code, backticks that begin none, references: of a text that is no Markdown yet.
+_REFERENCES = re.compile(rf"(`[^`\n]+`)|(`+)|{_REFERENCE}")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 _SARIF_LINK = re.compile(r"\]\s?\(")
 _LIST_ITEM = re.compile(r"(\s{0,3}(?:[-*+]|\d{1,3}[.)])\s+)(.*)")
@@ -97,9 +108,20 @@ def command_property(text: str) -> str:
 
 
 def sarif_text(text: str) -> str:
+    """As `sarif_markdown`, of plain text: GitHub shows it in comments, so references stand as code there, too."""
+    return sarif_markdown(_REFERENCES.sub(_as_code, printable(text)))
+
+
+def sarif_markdown(text: str) -> str:
     """A message of SARIF: no placeholder (its braces are doubled, section 3.11.5), no embedded link (3.11.6)."""
     plain = inert(printable(text)).replace("{", "{{").replace("}", "}}")
     return _SARIF_LINK.sub("] (", plain)
+
+
+def _as_code(match: re.Match[str]) -> str:
+    """A backtick on its own would be the other end of ours."""
+    code, stray = match.groups()
+    return code or (f"`{match[0]}`" if stray is None else "'" * len(stray))
 
 
 def _escape(text: str) -> str:

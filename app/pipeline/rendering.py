@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.domain.diagnoses import Coverage, Diagnosis, Severity
+from app.domain.diagnoses import Coverage, Diagnosis, Doubt, Severity
 from app.pipeline.escaping import (
     command_data,
     command_property,
@@ -17,6 +17,8 @@ from app.pipeline.escaping import (
 )
 from app.pipeline.labels import LABELS
 
+#: What makes "nothing is wrong" hardly believable.
+_REFUTED = frozenset({Doubt.CONTRADICTED, Doubt.MILDER})
 #: GitHub's annotation levels.
 _ANNOTATIONS = {
     Severity.LOW: "notice",
@@ -121,7 +123,9 @@ def label(name: str, *, language: str = "en") -> str:
 
 
 def sections(diagnosis: Diagnosis, *, language: str = "en") -> tuple[Section, ...]:
-    """Cause and advice, those that say something."""
+    """Cause and advice, those that say something. An all-clear that the log contradicts has none worth repeating."""
+    if not diagnosis.issues_found and not _REFUTED.isdisjoint(diagnosis.doubts):
+        return ()
     labels = _labels(language)
     texts = ((labels["cause"], diagnosis.root_cause), (labels["advice"], diagnosis.recommendation))
     found = ((label, tuple(line.rstrip() for line in printable(text).strip().split("\n"))) for label, text in texts)

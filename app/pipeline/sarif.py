@@ -15,7 +15,7 @@ import orjson
 from app import __version__
 from app.domain.diagnoses import Coverage, Diagnosis, Evidence, Severity
 from app.pipeline import rendering
-from app.pipeline.escaping import inert_json, one_line, printable, sarif_text
+from app.pipeline.escaping import inert_json, one_line, printable, sarif_markdown, sarif_text
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _RULE = "log-diagnosis"
@@ -127,7 +127,7 @@ def _result(found: Diagnosis, report: Report) -> Json:
         "rank": round(found.confidence * 100, 1),
         "message": {
             "text": sarif_text(_text(found, report)),
-            "markdown": sarif_text(
+            "markdown": sarif_markdown(
                 rendering.markdown(found, report.coverage, language=report.language, degraded=report.degraded)
             ),
         },

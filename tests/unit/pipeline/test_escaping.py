@@ -6,8 +6,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from app.pipeline.escaping import inert, inert_json
+from app.pipeline.escaping import inert, inert_json, markdown_inline, sarif_text
 
 pytestmark = pytest.mark.unit
 
@@ -50,3 +51,52 @@ def test_json_of_any_text_keeps_its_value_and_holds_no_command(text):
 def test_a_long_row_of_blank_lines_takes_linear_time():
     text = "\n \n" * 200_000
     assert inert(text) == text
+
+
+REFERENCES = [
+    "GH-123",
+    "gh-7",
+    "octo/repo#1",
+    "octo-org/re.po_x#12",
+    "octo#1",
+    "#123",
+    "@octocat",
+    "@octo-org/team",
+    "octo/repo@" + "0a" * 20,
+    "0a" * 20,
+    "1" * 40,
+    "16c999e",
+    "GHSA-aaaa-bbbb-cccc",
+]
+#: As GitHub finds them in text; digits and letters of other scripts are no part of them.
+FOUND = re.compile(
+    r"(?<![A-Za-z0-9_])@[A-Za-z0-9]|#\d|(?i:gh-\d)|[0-9a-f]{40}|(?<![A-Za-z0-9])16c999e(?![A-Za-z0-9])|GHSA-"
+)
+
+
+def shown(text: str) -> tuple[str, str]:
+    """What is read, and what of it is not code."""
+    (inline,) = [token for token in MarkdownIt("commonmark").parse(text) if token.type == "inline"]
+    parts = inline.children or []
+    return "".join(part.content for part in parts), " ".join(part.content for part in parts if part.type == "text")
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+@pytest.mark.parametrize(
+    "around", ["{}", "see {}.", "({})", "&{}", "``{}", "x ` y {}", "`{}", "오류{}를", "a: {}, {}", "[{}]", "*{}*"]
+)
+@pytest.mark.parametrize("write", [markdown_inline, sarif_text])
+def test_a_reference_reads_the_same_and_links_nowhere(write, around, reference):
+    text = around.format(reference, reference)
+    read, active = shown(write(text))
+    assert FOUND.search(reference)
+    assert not FOUND.search(active), write(text)
+    assert reference in read
+    if write is markdown_inline:
+        assert read.replace("`", "") == text.replace("`", "")
+
+
+@pytest.mark.parametrize("text", ["took 1048576 bytes", "defaced facade", "C# 8 is fine", "a@b", "x # 1", "GHOST-1"])
+def test_words_and_numbers_that_refer_to_nothing_stay_words(text):
+    assert "`" not in markdown_inline(text)
+    assert sarif_text(text) == text

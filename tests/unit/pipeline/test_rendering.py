@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.domain.diagnoses import Coverage, Diagnosis, Evidence, LeftOut, Severity
+from app.domain.diagnoses import Coverage, Diagnosis, Doubt, Evidence, LeftOut, Severity
 from app.pipeline import rendering
 from app.pipeline.escaping import printable
 
@@ -112,6 +112,17 @@ def test_a_healthy_log_is_said_to_be_healthy():
     assert "none of the log's lines" not in rendering.markdown(healthy, None)
     assert rendering.markdown(healthy, None, language="ko").startswith("### 이상 없음 · ")
     assert rendering.github(healthy, None, language="ko").startswith("::notice title=이상 없음%3A ")
+
+
+@pytest.mark.parametrize("doubt", [Doubt.CONTRADICTED, Doubt.MILDER])
+@pytest.mark.parametrize("render", [rendering.plain, rendering.markdown, rendering.github])
+def test_an_all_clear_that_the_log_contradicts_gives_no_advice(render, doubt):
+    text = render(diagnosis(issues_found=False, doubts=(doubt,)), None)
+    assert "NO ISSUE" in text
+    assert "ERROR refused" in text
+    assert "db-1 refuses" not in text
+    assert "max_connections" not in text
+    assert "db-1 refuses" in render(diagnosis(doubts=(doubt,)), None)
 
 
 def test_an_issue_without_evidence_says_so():
