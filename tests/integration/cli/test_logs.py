@@ -270,6 +270,18 @@ def test_a_dry_run_tells_what_would_be_asked_read_and_paid(run, served, file, pa
     assert parts.analyses.submissions == []
 
 
+def test_a_dry_run_in_korean_is_all_in_korean(run, served, file):
+    first, *rest = run("submit", file, "--dry-run", "--language", "ko").stdout.splitlines()
+    assert first == f"{file}: 제출하지 않았습니다"
+    assert rest[0] == "  질문 대상  ollama tiny, 다음은 rules"
+    assert rest[1].startswith("  분석 범위  총 4줄: ")
+    assert rest[2].startswith("  예상 비용  최대 $0.00")
+    assert not re.search("[a-zA-Z]", rest[2])
+    by_rules = run("submit", file, "--dry-run", "--language", "ko", "--source", "rules").stdout
+    assert "내장 규칙" in by_rules
+    assert "모델에 묻지 않음" in by_rules
+
+
 def test_a_dry_run_says_when_there_is_nothing_to_pay_and_when_nobody_knows(run, served, file):
     assert "nothing: no model is asked" in run("submit", file, "--dry-run", "--source", "rules").stdout
     assert "the built-in rules" in run("submit", file, "--dry-run", "--source", "rules").stdout
