@@ -129,7 +129,7 @@ def test_markdown_holds_nothing_that_acts(case, one: Hostile):
     assert not {part.type for part in parts} & active
     plain = "".join(part.content for part in parts if part.type == "text")
     # what GitHub makes a link, a mention or a reference of without any mark stands as code
-    assert not re.search(r"\w://|\bwww\.|(?<!\w)@\w|(?<!\w)#\d", plain)
+    assert not re.search(r"\w://|\bwww\.|(?<!\w)@\w|#\d|GH-\d|[0-9a-f]{40}", plain)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
