@@ -82,7 +82,9 @@ def test_what_many_lines_hold_is_hidden_by_its_label_only(value):
     assert redacted(f"password={value}\n{line}")[1].endswith(f"\n{line}")
 
 
-@pytest.mark.parametrize("value", ["hunter2x", "abc123", "a1b2c3", "correct horse 9", "1234-5678-90", "비밀번호1a", "wJa1rX/K7MDENG/bPxR"])
+@pytest.mark.parametrize(
+    "value", ["hunter2x", "abc123", "a1b2c3", "correct horse 9", "1234-5678-90", "비밀번호1a", "wJa1rX/K7MDENG/bPxR"]
+)
 def test_what_somebody_made_up_is_worth_it(value):
     assert repeats.worth_repeating(value)
 
