@@ -28,9 +28,10 @@ _WIDE_DOMAIN = (
     rf"(?=[\w.-]*[\xc3-\xee]){_LABELS}"
     rf"(?:[A-Za-z]{{2,24}}(?![\w-]|\.\w)|(?:{_LETTER_2}|{_LETTER_3}){{2,12}})"
 )
+#: Letters in the text around an address stand next to it in some languages: before ASCII only a run of them alone.
 _LOCAL = (
-    rf"(?:[\w.%+-]|{_LETTER_2})*{_LETTER_2}(?:[\w.%+-]|{_LETTER_2})*"
-    rf"|(?:{_LETTER_3}){{1,20}}(?:[._-][\w.-]{{1,40}}|\d{{0,8}})"
+    rf"(?=[\w.%+-]*{_LETTER_2})(?:[\w.%+-]|{_LETTER_2})+|(?:[\w.%+-]|{_LETTER_2}|{_LETTER_3})*{_LETTER_3}"
+    rf"|(?:{_LETTER_3}){{1,64}}(?:[._-][\w.-]{{1,40}}|\d{{0,8}})"
 )
 
 PEOPLE: tuple[Rule, ...] = (

@@ -60,6 +60,7 @@ HIDDEN = (
     ('{{"phoneNumber":"5551234567"}}', "5551234567"),
     ("휴대폰번호: 01012345678", "01012345678"),
     ("mail to 홍길동@example.com failed", "홍길동"),
+    ("mail to 홍길동1@example.com and kim홍@example.com failed", "홍"),
     ("mail to jörg.maier@example.com failed", "jörg"),
     ("mail to kim@예시.한국 failed", "kim@예시"),
     ("mail to kim@bücher.example failed", "kim@b"),
