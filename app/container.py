@@ -7,8 +7,10 @@ from app.broker import CeleryBroker
 from app.clock import SystemClock
 from app.domain.analyses import Mask, Source
 from app.domain.errors import ConfigurationInvalid
-from app.domain.ports import Clock, DueSignal, Health, Publisher, StopSignal
+from app.domain.ports import Clock, DueSignal, Health, Offering, Publisher, StopSignal
+from app.domain.rates import Rate
 from app.guards.factories import make_guard
+from app.guards.rates import make_rates
 from app.pipeline.masking import own_places
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
@@ -21,24 +23,32 @@ from app.services.analyses import Analyses
 from app.services.announcing import AnnouncePolicy, Announcing
 from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
+from app.services.auditing import Auditing
+from app.services.batches import Batches
 from app.services.bridges import Bridges
+from app.services.budgets import Budgets
 from app.services.dead_letters import DeadLetters
 from app.services.deliveries import Deliveries
 from app.services.dispatching import Dispatching, DispatchPolicy
 from app.services.events import Events
 from app.services.execution import Execution, ExecutionPolicy
+from app.services.exports import Exports
 from app.services.feedback import Feedbacks
 from app.services.guarding import Guarding, Limits, Patience
 from app.services.health import HealthCheck
 from app.services.intake import Intake, IntakePolicy
 from app.services.keys import Keys
+from app.services.metering import Metering
+from app.services.models import Models
 from app.services.previews import PreviewPolicy, Previews
 from app.services.prompts import PromptPolicy, Prompts
+from app.services.rates import Rates
 from app.services.recalling import RecallPolicy
 from app.services.retention import Retention, RetentionPolicy
 from app.services.routing import RULES, Routing
 from app.services.settling import RetryPolicy
 from app.services.statistics import Statistics
+from app.services.waiting import Waiting
 from app.settings import Settings
 from app.storage import schema
 from app.storage.engine import make_engine
@@ -57,6 +67,9 @@ class Container:
     dead_letters: DeadLetters
     deliveries: Deliveries
     keys: Keys
+    rates: Rates
+    auditing: Auditing
+    budgets: Budgets
     health: HealthCheck
     execution: Execution
     dispatching: Dispatching
@@ -68,6 +81,10 @@ class Container:
     bridges: Bridges
     prompts: Prompts
     feedbacks: Feedbacks
+    waiting: Waiting
+    exports: Exports
+    batches: Batches
+    models: Models
     due: DueSignal
     stops: StopSignal
     close: Callable[[], None]
@@ -84,8 +101,11 @@ def build(settings: Settings) -> Container:
     broker = CeleryBroker()
     due = PostgresDueSignal(engine)
     stops = PostgresStopSignal(engine)
-    routing = _routing(settings)
+    providers = _providers(settings)
+    routing = Routing(providers=providers, auto=tuple(name for name in settings.ai.chain if name != RULES))
     guarded = make_guard(settings, clock)
+    counter = make_rates(settings, clock)
+    budgets = Budgets(unit_of_work, clock)
     costs = prices.load(settings.ai.prices)
     publishers = _publishers(settings, clock)
     bridges = Bridges(
@@ -94,25 +114,30 @@ def build(settings: Settings) -> Container:
         session_timeout=settings.kafka.session_timeout,
     )
     needed = schema.head()
+    analyses = Analyses(
+        unit_of_work,
+        routing,
+        max_log_bytes=settings.limits.max_log_bytes,
+        cache_ttl=settings.cache.ttl_seconds,
+        mask=Mask(settings.redaction.mask),
+        publishers=publishers,
+        afford=budgets.check,
+    )
+    waiting = Waiting(unit_of_work, analyses, room=settings.web.waiting, clock=clock)
 
     def close() -> None:
+        waiting.close()
         due.close()
         stops.close()
         broker.close()
         guarded.close()
+        counter.close()
         engine.dispose()
 
     return Container(
         settings=settings,
         clock=clock,
-        analyses=Analyses(
-            unit_of_work,
-            routing,
-            max_log_bytes=settings.limits.max_log_bytes,
-            cache_ttl=settings.cache.ttl_seconds,
-            mask=Mask(settings.redaction.mask),
-            publishers=publishers,
-        ),
+        analyses=analyses,
         previews=Previews(unit_of_work, routing, policy=_preview_policy(settings), cost=costs.cost, clock=clock),
         dead_letters=DeadLetters(
             unit_of_work,
@@ -121,7 +146,10 @@ def build(settings: Settings) -> Container:
             max_record_replays=settings.kafka.max_replays,
         ),
         deliveries=Deliveries(unit_of_work),
-        keys=Keys(unit_of_work, clock),
+        keys=Keys(unit_of_work, clock, overlap=settings.keys.overlap_seconds),
+        rates=Rates(counter, {Rate.SUBMIT: settings.keys.submits_per_hour, Rate.READ: settings.keys.reads_per_hour}),
+        auditing=Auditing(unit_of_work),
+        budgets=budgets,
         health=HealthCheck(
             unit_of_work,
             essential=(
@@ -142,6 +170,7 @@ def build(settings: Settings) -> Container:
                 Asking(max_output_tokens=settings.preparation.max_output_tokens),
                 guarded.guard,
                 patience=_patience(settings),
+                meter=Metering(unit_of_work, costs.cost),
             ),
             policy=_execution_policy(settings),
             clock=clock,
@@ -166,13 +195,23 @@ def build(settings: Settings) -> Container:
         bridges=bridges,
         prompts=Prompts(unit_of_work, _prompt_policy(settings)),
         feedbacks=Feedbacks(unit_of_work),
+        waiting=waiting,
+        exports=Exports(analyses, room=settings.web.exports, page=settings.web.export_page),
+        batches=Batches(
+            unit_of_work,
+            analyses,
+            routing,
+            max_bytes=settings.limits.max_batch_bytes,
+            cache_ttl=settings.cache.ttl_seconds,
+        ),
+        models=Models(providers, routing, keep=settings.ai.models_seconds, clock=clock),
         due=due,
         stops=stops,
         close=close,
     )
 
 
-def _routing(settings: Settings) -> Routing:
+def _providers(settings: Settings) -> dict[str, Offering]:
     unknown = [name for name in settings.ai.chain if name not in FACTORIES]
     if unknown:
         raise ConfigurationInvalid(
@@ -180,10 +219,7 @@ def _routing(settings: Settings) -> Routing:
             f"{', '.join(unknown)}; there are {', '.join(FACTORIES)}"
         )
     made = {name: factory(settings) for name, factory in FACTORIES.items()}
-    return Routing(
-        providers={name: provider for name, provider in made.items() if provider is not None},
-        auto=tuple(name for name in settings.ai.chain if name != RULES),
-    )
+    return {name: provider for name, provider in made.items() if provider is not None}
 
 
 def _publishers(settings: Settings, clock: Clock) -> dict[str, Publisher]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from socket import socket
+from types import FrameType
 
 import structlog
 from gunicorn.arbiter import Arbiter
@@ -56,6 +57,13 @@ class Worker(PatientWorker):
         )
         with suppress(OSError):
             write_nonblock(client, head.encode() + body)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Whoever waits for an analysis is told where it stands before we go."""
+        loaded = sys.modules.get("wsgi")
+        if loaded is not None and hasattr(loaded, "container"):
+            loaded.container.waiting.close()
+        super().handle_exit(sig, frame)
 
 
 class Log(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -140,6 +140,16 @@ class Web(Section):
     workers: int = Field(2, ge=1, description="Web processes.")
     threads: int = Field(32, ge=1, description="Threads in each web process; most of them wait for clients.")
     active: int = Field(4, ge=1, description="Requests that each web process works on at the same time.")
+    waiting: int = Field(
+        16,
+        ge=0,
+        description="Requests of each web process that wait for the end of an analysis at the same time (`wait`); each "
+        "has a thread meanwhile. One more is answered at once, with the analysis as it stands.",
+    )
+    exports: int = Field(2, ge=1, description="Exports that each web process writes at the same time.")
+    export_page: int = Field(500, ge=1, description="Analyses of an export that are read in one transaction.")
+    max_wait_seconds: Seconds = Field(60.0, description="Longest `wait` of a request.")
+    analyze_seconds: Seconds = Field(30.0, description="How long `POST /analyze` waits when no `wait` is given.")
     previews: int = Field(
         1,
         ge=1,
@@ -287,6 +297,10 @@ class Limits(Section):
     """What a caller may send."""
 
     max_log_bytes: int = Field(10 * 1024 * 1024, ge=1, description="Largest log, decoded, in bytes.")
+    max_batch_items: int = Field(500, ge=1, description="Most items of a batch.")
+    max_batch_bytes: int = Field(
+        32 * 1024 * 1024, ge=1, description="Largest batch: the logs of all its items together, in bytes."
+    )
     max_name_chars: int = Field(100, ge=1, le=100, description="Longest `service_name`, `environment`, `model`.")
     max_tags: int = Field(32, ge=0, description="Most tags on one analysis.")
     max_tag_chars: int = Field(64, ge=1, description="Longest tag.")
@@ -297,7 +311,18 @@ class Limits(Section):
     max_keyword_chars: int = Field(200, ge=1, description="Longest `keyword` that a log is filtered by.")
     page_default: int = Field(50, ge=1, description="`limit` of a list when none is given.")
     page_max: int = Field(500, ge=1, description="Largest `limit` of a list.")
+    max_offset: int = Field(10_000, ge=0, description="Largest `offset` of `POST /history`; cursors have no limit.")
     max_replays: int = Field(1000, ge=1, description="Most dead letters that one call sends again.")
+
+
+class Keys(Section):
+    """API keys that say nothing else of themselves."""
+
+    submits_per_hour: int = Field(100, ge=0, description="Submissions a key may make in an hour; 0: any number.")
+    reads_per_hour: int = Field(
+        3600, ge=0, description="Requests other than submissions a key may make in an hour; 0: any number."
+    )
+    overlap_seconds: float = Field(86_400.0, ge=0, description="How long a key that was rotated stays valid.")
 
 
 class Preparation(Section):
@@ -364,6 +389,9 @@ class Ai(Section):
     chain: Names = Field((), description="Providers asked for `source: auto`, in order; the rules always come last.")
     model: str | None = Field(None, description="Default model of every provider that does not name its own.")
     api_key: SecretStr | None = Field(None, description="Default key of every provider that does not name its own.")
+    models_seconds: float = Field(
+        60.0, ge=0, description="How long a web process remembers which models the providers offer."
+    )
     prices: Path | None = Field(
         None, description="File of your own prices, in the form of `app/providers/prices.yaml`, asked before it."
     )
@@ -446,6 +474,7 @@ class Settings(Section):
     retention: Retention = Retention()
     statistics: Statistics = Statistics()
     limits: Limits = Limits()
+    keys: Keys = Keys()
     preparation: Preparation = Preparation()
     redaction: Redaction = Redaction()
     prompts: Prompts = Prompts()

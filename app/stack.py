@@ -14,7 +14,7 @@ from typing import Self
 
 import app
 from app.domain.errors import BifrostError, ConfigurationInvalid, KeyInvalid, Unavailable
-from app.domain.keys import Scope
+from app.domain.keys import UNLIMITED, Scope
 from app.embedded import EmbeddedServers
 from app.embedded.servers import free_port, port_is_free
 from app.settings import Settings, load
@@ -261,7 +261,9 @@ class Stack:
                     pass
                 else:
                     return remembered.api_key
-            return container.keys.create(name="up", project="default", scopes=frozenset(Scope)).token
+            # whoever runs it here is nobody to be held back
+            made = container.keys.create(name="up", project="default", scopes=frozenset(Scope), limits=UNLIMITED)
+            return made.token
         finally:
             container.close()
 

@@ -6,7 +6,7 @@ from flask import Flask, Request
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import RequestRedirect
 
-from app.api import BLUEPRINTS, UNDOCUMENTED, admission, context, envelope, errors, metrics, openapi
+from app.api import BLUEPRINTS, UNDOCUMENTED, admission, context, envelope, errors, metrics, openapi, rates
 
 if TYPE_CHECKING:
     from app.container import Container
@@ -20,6 +20,7 @@ def create_app(container: "Container") -> Flask:
     app.url_map.merge_slashes = False
     envelope.register(app)
     errors.register(app)
+    rates.register(app)
     metrics.register(app)
     api = openapi.Api(app)
     for blueprint in BLUEPRINTS:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, g, jsonify, request
 
-from app.api import cursors, paths, schemas
+from app.api import cursors, paths, schemas, waits
 from app.api.auth import needs
 from app.api.context import caller, container, limits
 from app.api.errors import FieldError, RequestInvalid
@@ -14,6 +14,7 @@ from app.api.openapi import DRY_RUN, IDEMPOTENCY_KEY, SUBMISSION_BODY
 from app.api.parsing import Blueprint
 from app.domain.analyses import TERMINAL, Analysis, Filter, Submission
 from app.domain.keys import Scope
+from app.domain.rates import Rate
 
 blueprint = Blueprint("analyses", __name__, url_prefix="/api/v1", description="A log goes in, a diagnosis comes out.")
 
@@ -54,7 +55,7 @@ def submit(fields: dict[str, Any]) -> Answer | Response:
     submission = Submission(
         project_id=caller().project_id,
         bytes_replaced=g.bytes_replaced,
-        idempotency_key=_idempotency_key(),
+        idempotency_key=idempotency_key(),
         request_id=g.request_id,
         **fields,
     )
@@ -92,16 +93,20 @@ def find(wanted: dict[str, Any]) -> object:
 def look(shown: dict[str, Any], analysis_id: str) -> Answer:
     """Look at an analysis.
 
-    `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled.
+    `Retry-After` says when to look again; it is missing once the analysis is completed, failed or cancelled. With
+    `wait` the answer comes when it has ended, or after so many seconds.
     """
-    analysis = container().analyses.get(
-        caller().project_id, paths.analysis_id(analysis_id), with_log="include" in shown
-    )
+    project_id, number, with_log = caller().project_id, paths.analysis_id(analysis_id), "include" in shown
+    analysis = container().analyses.get(project_id, number, with_log=with_log)
+    if "wait" in shown and analysis.status not in TERMINAL:
+        analysis = waits.ended(analysis, shown["wait"])
+        if with_log:
+            analysis = container().analyses.get(project_id, number, with_log=True)
     return analysis, _again(analysis)
 
 
 @blueprint.route("/analyses/<analysis_id>/cancel", methods=["POST"])
-@needs(Scope.SUBMIT)
+@needs(Scope.SUBMIT, rate=Rate.READ)
 @blueprint.arguments(schemas.NothingSchema(), location="query")
 @blueprint.response(202, _ANALYSIS, description="Asked to stop.")
 def cancel(_nothing: dict[str, Any], analysis_id: str) -> Answer:
@@ -137,7 +142,8 @@ def _is_dry_run() -> bool:
     return asked == "true"
 
 
-def _idempotency_key() -> str | None:
+def idempotency_key() -> str | None:
+    """Of this request. Raises `RequestInvalid`."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None

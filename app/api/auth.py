@@ -8,9 +8,11 @@ from typing import Any, ParamSpec, TypeVar
 from flask import g, request
 
 from app import telemetry
+from app.api import rates
 from app.api.context import container
 from app.domain.errors import KeyMissing, ScopeMissing
 from app.domain.keys import Scope
+from app.domain.rates import Rate
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,13 +24,16 @@ SCHEMES = {
 }
 
 
-def needs(scope: Scope) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Only with a key that has this scope; checked before the body is read. `caller()` tells whose it is."""
+def needs(scope: Scope, *, rate: Rate | None = None) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Only with a key that has this scope; checked before the body is read. `caller()` tells whose it is.
+
+    `rate`: what the call counts as, if not as `rates.BY_SCOPE` says.
+    """
 
     def decorate(view: Callable[P, T]) -> Callable[P, T]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            _admit(scope)
+            _admit(scope, rate or rates.BY_SCOPE[scope])
             return view(*args, **kwargs)
 
         _document(guarded, scope)
@@ -37,7 +42,7 @@ def needs(scope: Scope) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return decorate
 
 
-def _admit(scope: Scope) -> None:
+def _admit(scope: Scope, rate: Rate) -> None:
     token = _token()
     if not token:
         raise KeyMissing
@@ -48,6 +53,7 @@ def _admit(scope: Scope) -> None:
             f"The API key does not have the scope `{scope}` that this call needs. Whoever runs the server makes "
             f"another one: bifrost-cli keys create NAME --scope {scope}"
         )
+    rates.count(key, rate)
     g.key = key
 
 

@@ -14,7 +14,7 @@ from werkzeug.formparser import FormDataParser
 from app.api.charsets import check_utf8, decode_declared
 from app.api.errors import FieldError, MediaTypeUnsupported, RequestInvalid
 from app.api.receiving import receive
-from app.domain.errors import BodyUnreadable
+from app.domain.errors import BatchTooLarge, BodyUnreadable, LogTooLarge
 from app.pipeline.decoding import decode
 from app.settings import Limits
 
@@ -49,6 +49,21 @@ def read(request: Request, limits: Limits, *, beside: frozenset[str] = frozenset
         raise RequestInvalid([FieldError(where="query", field=twice[0], message="Given more than once.")])
     query = MultiDict([(name, value) for name, value in request.args.items(multi=True) if name not in beside])
     return reader(request, query, limits)
+
+
+def read_batch(request: Request, limits: Limits) -> Body:
+    """The fields of a batch, from JSON. Raises `BatchTooLarge`, and what `read` raises."""
+    if request.mimetype != "application/json":
+        raise MediaTypeUnsupported("Send a batch as application/json.")
+    _refuse_query(request.args)
+    check_utf8(request.mimetype_params)
+    try:
+        return parse_json(receive(request, limits.max_batch_bytes * _JSON_GROWTH + _ENVELOPE_BYTES))
+    except LogTooLarge as error:
+        raise BatchTooLarge(
+            f"The logs of a batch may have up to {limits.max_batch_bytes:,} bytes together "
+            "(`limits.max_batch_bytes`). This body has more than such a batch needs: send several."
+        ) from error
 
 
 def _json(request: Request, query: MultiDict[str, str], limits: Limits) -> Body:

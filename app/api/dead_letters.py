@@ -75,12 +75,13 @@ def replay(_nothing: dict[str, Any], letter_id: str) -> Answer | Response:
     Its analysis keeps its id, has all its attempts again, and loses its deadline, which is over. A record is read again
     by the next bridge that runs, at most `kafka.max_replays` times.
     """
-    project = caller().project_id
+    me = caller()
+    project = me.project_id
     origin, number = _id(letter_id)
     if origin is Origin.RECORD:
-        letter = container().dead_letters.replay_record(project, number)
+        letter = container().dead_letters.replay_record(project, number, actor=me.prefix)
         return Response(orjson.dumps(DeadLetterSchema().dump(letter)), content_type="application/json")
-    analysis_id = container().dead_letters.replay(project, number)
+    analysis_id = container().dead_letters.replay(project, number, actor=me.prefix)
     headers = {"Location": f"/api/v1/analyses/{analysis_id}", "Retry-After": "1"}
     return container().analyses.get(project, analysis_id), headers
 
@@ -95,7 +96,8 @@ def replay_all(wanted: dict[str, Any]) -> object:
     An empty object means all of them. A call replays at most `limit`: call again while `more` is true.
     """
     wanted.setdefault("limit", limits().max_replays)
-    return container().dead_letters.replay_all(DeadLetterFilter(project_id=caller().project_id, **wanted))
+    me = caller()
+    return container().dead_letters.replay_all(DeadLetterFilter(project_id=me.project_id, **wanted), actor=me.prefix)
 
 
 @blueprint.route("/dead-letters/<letter_id>", methods=["DELETE"])
@@ -108,8 +110,9 @@ def discard(_nothing: dict[str, Any], letter_id: str) -> None:
     It is listed no more. Its analysis stays in the history, failed, and can still be sent again by its own `retry`; a
     record is deleted with `retention.days`.
     """
+    me = caller()
     origin, number = _id(letter_id)
-    container().dead_letters.discard(caller().project_id, number, origin=origin)
+    container().dead_letters.discard(me.project_id, number, origin=origin, actor=me.prefix)
 
 
 def _id(text: str) -> tuple[Origin, int]:

@@ -63,7 +63,8 @@ def _finish(response: Response) -> Response:
         response.headers.extend(_POLICY)
     connection = request.environ.get("gunicorn.socket")
     if connection:
-        bound_answer(connection, response.calculate_content_length() or 0)
+        # of a stream each piece has its time; to ask for its length would gather all of it
+        bound_answer(connection, 0 if response.is_streamed else response.calculate_content_length() or 0)
     write = log.debug if request.path.startswith(_QUIET) else log.info
     write(
         "request_finished",

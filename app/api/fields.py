@@ -16,6 +16,7 @@ from app.pipeline.timestamps import offset
 #: Integers a JSON number carries without loss everywhere.
 _EXACT = 2**53
 _COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", re.ASCII)
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
@@ -157,6 +158,26 @@ class PageSize(fields.Integer):
         if not _COUNT.fullmatch(str(value)) or not 1 <= int(value) <= largest:
             raise ValidationError(f"A whole number from 1 to {largest}.")
         return int(value)
+
+
+class PassedOver(fields.Integer):
+    """How many of a list to pass over."""
+
+    def _validated(self, value: Any) -> int:
+        largest = limits().max_offset
+        if not _COUNT.fullmatch(str(value)) or int(value) > largest:
+            raise ValidationError(f"A whole number from 0 to {largest}; use the cursors of /api/v1/analyses beyond.")
+        return int(value)
+
+
+class Wait(fields.Float):
+    """Seconds to wait for something."""
+
+    def _validated(self, value: Any) -> float:
+        longest = container().settings.web.max_wait_seconds
+        if not _SECONDS.fullmatch(str(value)) or float(value) > longest:
+            raise ValidationError(f"Seconds from 0 to {longest:g}.")
+        return float(value)
 
 
 class Id(fields.Integer):

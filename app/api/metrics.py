@@ -36,7 +36,10 @@ def prometheus() -> Response:
         lambda: _asked(container().health.depths),
         loads=lambda: _asked(container().health.loads),
         outbox=lambda: _asked(container().announcing.depths),
-        bridges=lambda: _asked(container().bridges.states),
+        further=(
+            telemetry.BridgeMetrics(lambda: _asked(container().bridges.states)),
+            telemetry.BudgetMetrics(lambda: _asked(container().budgets.states)),
+        ),
         more=(current_app.extensions[_EXTENSION],),
     )
     return Response(text, content_type=content_type)

@@ -25,7 +25,10 @@ class Parser(FlaskParser):
 
     def load_json(self, req: Request, schema: Schema) -> Mapping[str, object]:
         """A submission, in any form it may come in. `g.bytes_replaced` says how much of it was not text."""
-        body = bodies.read(req, limits(), beside=getattr(schema, "ABOUT_THE_CALL", frozenset()))
+        if getattr(schema, "IS_BATCH", False):
+            body = bodies.read_batch(req, limits())
+        else:
+            body = bodies.read(req, limits(), beside=getattr(schema, "ABOUT_THE_CALL", frozenset()))
         g.bytes_replaced = body.bytes_replaced
         _refuse_crowds(body.fields, schema)
         return body.fields

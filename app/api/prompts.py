@@ -50,9 +50,9 @@ def create(given: dict[str, Any]) -> tuple[object, int, dict[str, str]]:
 
     Nobody uses it before it has a label, or is the newest of a prompt without `production`.
     """
-    labels = given.pop("labels")
+    me, labels = caller(), given.pop("labels")
     created = container().prompts.create(
-        caller().project_id, PromptDraft(**given), by=caller().name, labels=tuple(dict.fromkeys(labels))
+        me.project_id, PromptDraft(**given), by=me.name, labels=tuple(dict.fromkeys(labels)), actor=me.prefix
     )
     version = created.version
     headers = {"Location": f"/api/v1/prompts/{version.name}/versions/{version.version}"}
@@ -78,7 +78,7 @@ def delete(_nothing: dict[str, Any], name: str) -> None:
     No new analysis finds it; those that use it still do. Made again, it goes on with the next version. Of `default`,
     only what was stored goes: what comes with Bifrost is used again.
     """
-    container().prompts.delete(caller().project_id, _name(name))
+    container().prompts.delete(caller().project_id, _name(name), actor=caller().prefix)
 
 
 @blueprint.route("/prompts/<name>/versions", methods=["GET"])
@@ -110,7 +110,10 @@ def label(wanted: dict[str, Any], name: str, label: str) -> StoredPrompt:
 
     New analyses use it at once. `latest` moves by itself; without `production` the newest version is used.
     """
-    moved: StoredPrompt = container().prompts.label(caller().project_id, _name(name), _name(label), wanted["version"])
+    me = caller()
+    moved: StoredPrompt = container().prompts.label(
+        me.project_id, _name(name), _name(label), wanted["version"], actor=me.prefix
+    )
     return moved
 
 
@@ -120,7 +123,7 @@ def label(wanted: dict[str, Any], name: str, label: str) -> StoredPrompt:
 @blueprint.response(204, NothingSchema(), description="Taken away.")
 def unlabel(_nothing: dict[str, Any], name: str, label: str) -> None:
     """Take a label away."""
-    container().prompts.unlabel(caller().project_id, _name(name), _name(label))
+    container().prompts.unlabel(caller().project_id, _name(name), _name(label), actor=caller().prefix)
 
 
 @blueprint.route("/prompts/<name>/split", methods=["PUT"])
@@ -133,7 +136,8 @@ def split(wanted: dict[str, Any], name: str) -> StoredPrompt:
     For whoever names the prompt without a label. A service of a project always gets the same one; analyses without a
     service are shared out by their logs.
     """
-    shared: StoredPrompt = container().prompts.split(caller().project_id, _name(name), wanted["labels"])
+    me = caller()
+    shared: StoredPrompt = container().prompts.split(me.project_id, _name(name), wanted["labels"], actor=me.prefix)
     return shared
 
 
@@ -143,7 +147,7 @@ def split(wanted: dict[str, Any], name: str) -> StoredPrompt:
 @blueprint.response(204, NothingSchema(), description="Ended.")
 def unsplit(_nothing: dict[str, Any], name: str) -> None:
     """End the split: all get `production` again."""
-    container().prompts.split(caller().project_id, _name(name), None)
+    container().prompts.split(caller().project_id, _name(name), None, actor=caller().prefix)
 
 
 @blueprint.route("/prompts/<name>/stats", methods=["GET"])

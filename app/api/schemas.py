@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, post_dump, post_load, validate
 
 from app.api import cursors
-from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, PromptChoice, Tag, Tags, Word
+from app.api.fields import Deadline, Metadata, Moment, Name, PageSize, PromptChoice, Tag, Tags, Wait, Word
 from app.domain.analyses import CacheMode, Language, Mask, Priority, Source, Stage, Status
 from app.domain.deliveries import WebhookFormat
 from app.domain.diagnoses import Doubt, Severity
@@ -147,6 +147,7 @@ class LookSchema(Strict):
     include = fields.String(
         validate=validate.OneOf(["log_content"]), metadata=_about("Also return the log: `log_content`.")
     )
+    wait = Wait(metadata=_about("Seconds to hold the answer, at most, until the analysis has ended.", minimum=0))
 
 
 class NothingSchema(Strict):

@@ -99,4 +99,5 @@ def redeliver(_nothing: dict[str, Any], delivery_id: str) -> object:
     """
     if not _ID.fullmatch(delivery_id):
         raise DeliveryNotFound
-    return container().deliveries.redeliver(caller().project_id, delivery_id)
+    me = caller()
+    return container().deliveries.redeliver(me.project_id, delivery_id, actor=me.prefix)

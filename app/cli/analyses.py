@@ -8,14 +8,12 @@ import click
 from app.cli import output
 from app.cli.connection import connect
 from app.cli.exits import worst
-from app.cli.moments import Moment
-from app.cli.options import Order, choice, result_options
+from app.cli.filters import filter_options, wanted_of
+from app.cli.options import Order, result_options
 from app.cli.results import Results
 from app.cli.several import ask_each
 from app.cli.words import standing, unfinished
 from app.client import RemoteAnalysis, SubmitOptions
-from app.domain.analyses import Source, Status
-from app.domain.diagnoses import Severity
 from app.pipeline.escaping import one_line
 
 _COLUMNS = ("ID", "CREATED", "STATUS", "SEVERITY", "SERVICE", "SUMMARY")
@@ -73,26 +71,25 @@ def result(
 
 
 @click.command("list")
-@click.option("--status", type=choice(Status), help="Only in this state.")
-@click.option("--severity", type=choice(Severity), help="Only with this severity.")
-@click.option("--service", "service_name", metavar="NAME", help="Only of this service.")
-@click.option("--env", "environment", metavar="NAME", help="Only of this environment.")
-@click.option("--model", metavar="NAME", help="Only answered by this model.")
-@click.option("--source", type=choice(Source), help="Only with this source.")
-@click.option("--tag", metavar="TAG", help="Only with this tag.")
-@click.option("--since", type=Moment(), help="Only newer: a time, or an age such as 90m, 24h, 7d.")
-@click.option("--until", type=Moment(), help="Only older: a time, or an age.")
+@filter_options
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @_JSON
 def list_(*, limit: int, as_json: bool, **filters: str | None) -> None:
     """List analyses, newest first."""
-    wanted = {name: value for name, value in filters.items() if value}
-    if "severity" in wanted:
-        wanted["severity"] = wanted["severity"].upper()
+    wanted = wanted_of(filters)
     found = list(connect().list(wanted, limit=limit))
     _print(found, as_json=as_json)
     if not found:
         output.note("No analysis is like that." if wanted else "There is no analysis yet.")
+
+
+#: The word that others use for it.
+history = click.Command(
+    "history",
+    callback=list_.callback,
+    params=list_.params,
+    help="List analyses, newest first: another name for `list`.",
+)
 
 
 @click.command()

@@ -42,6 +42,8 @@ def downgrade(*, revision: str, yes: bool, as_json: bool) -> None:
     """
     from app.storage import schema
 
+    if revision not in (known := ("base", *schema.revisions())):
+        raise click.UsageError(f"There is no revision {revision}: it is one of {', '.join(known)}.")
     url = database_url(administrative())
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from app.cli.exits import Stop
@@ -54,6 +54,15 @@ def places(arguments: Iterable[str]) -> Iterator[Place]:
             yield from _at(argument)
 
 
+def everything(directory: Path) -> Iterator[Place]:
+    """Whatever in a directory is named like a log, sorted; what cannot be one has its trouble."""
+    for path in sorted(directory.rglob("*")):
+        if _is_named_so(path, directory):
+            trouble = _trouble(path, directory)
+            if trouble is not None:
+                yield Place(name=str(path), trouble=trouble or None)
+
+
 def read(place: Place) -> Log | None:
     """Its text; None for an empty file found in a directory. Raises `Stop` for what cannot be submitted."""
     name = "standard input" if place.name == STDIN else place.name
@@ -87,7 +96,13 @@ def _at(name: str) -> Iterator[Place]:
 
 
 def _in(directory: Path) -> Iterator[Place]:
-    files = sorted(file for file in directory.rglob("*") if _is_log(file, directory))
+    # a directory that goes away meanwhile, or may not be read, has no files
+    files = sorted(
+        file
+        for parent, _, names in os.walk(directory)
+        for file in map(Path(parent).joinpath, names)
+        if _is_log(file, directory)
+    )
     inside = [file for file in files if not file.is_symlink() or file.resolve().is_relative_to(directory.resolve())]
     if skipped := len(files) - len(inside):
         note(f"{directory}: {skipped} of its links lead out of it, skipped")
@@ -104,6 +119,26 @@ def _is_log(file: Path, below: Path) -> bool:
     name = file.name.removesuffix(".gz")
     # False also for what may not be looked at
     return Path(name).suffix.lower() in _SUFFIXES and os.path.isfile(file)  # noqa: PTH113 - Path.is_file would raise
+
+
+def _is_named_so(path: Path, below: Path) -> bool:
+    parts = path.relative_to(below).parts
+    hidden = any(part.startswith(".") for part in parts)
+    return not hidden and Path(path.name.removesuffix(".gz")).suffix.lower() in _SUFFIXES
+
+
+def _trouble(path: Path, below: Path) -> str | None:
+    """Why it cannot be read; empty when nothing speaks against it; None for a directory of logs."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return "a link that leads nowhere." if path.is_symlink() else f"{error.strerror}."
+    if S_ISDIR(mode):
+        return None if any(_is_log(file, path) for file in path.rglob("*")) else "a directory, not a file."
+    if not S_ISREG(mode):
+        return "not a regular file."
+    outside = path.is_symlink() and not path.resolve().is_relative_to(below.resolve())
+    return "a link that leads out of the directory." if outside else ""
 
 
 def _bytes(place: Place) -> bytes:

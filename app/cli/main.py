@@ -19,9 +19,12 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "submit": ("app.cli.submit:submit", "Submit logs, one analysis for each."),
             "local": ("app.cli.submit:local", "Submit logs to a model on your own machines, and wait."),
             "cloud": ("app.cli.submit:cloud", "Submit logs to a model in the cloud, and wait."),
+            "batch": ("app.cli.batch:batch", "Analyze every log of a directory, and print a line for each."),
             "status": ("app.cli.analyses:status", "Show where analyses stand."),
             "result": ("app.cli.analyses:result", "Show the diagnosis of an analysis."),
             "list": ("app.cli.analyses:list_", "List analyses, newest first."),
+            "history": ("app.cli.analyses:history", "List analyses, newest first: another name for `list`."),
+            "export": ("app.cli.export:export", "Export analyses, newest first, as JSON lines or CSV."),
             "cancel": ("app.cli.analyses:cancel", "Cancel analyses."),
             "retry": ("app.cli.analyses:retry", "Send failed or cancelled analyses again."),
             "dead-letters": (
@@ -54,7 +57,9 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Administration": {
             "doctor": ("app.cli.doctor:doctor", "Check everything Bifrost depends on, and say what to do."),
             "heimdall": ("app.cli.heimdall:heimdall", "Show how the bridge to Kafka is, and make its topics."),
-            "keys": ("app.cli.keys:keys", "Create, list and revoke API keys."),
+            "keys": ("app.cli.keys:keys", "Create, list, limit, rotate and revoke API keys."),
+            "budgets": ("app.cli.budgets:budgets", "Show and set what projects may spend in a month."),
+            "audit": ("app.cli.audit:audit", "List administrative acts, latest first."),
             "db": ("app.cli.database:db", "Upgrade, downgrade and show the database's schema."),
             "config": ("app.cli.configuration:config", "Show the effective settings."),
             "completion": (

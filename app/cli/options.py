@@ -92,10 +92,8 @@ RESULT_OPTIONS = (
         help="With `--format github`: append Markdown to this file [env: GITHUB_STEP_SUMMARY].",
     ),
 )
-_SUBMIT_OPTIONS = (
-    click.option("--dry-run", is_flag=True, help="Tell who would be asked, what would be read and what it would cost."),
-    click.option("--follow", is_flag=True, help="Wait, and tell each change of state on standard error."),
-    *RESULT_OPTIONS,
+#: How logs shall be analyzed, for every command that submits some.
+_ASKING_OPTIONS = (
     click.option("--service", metavar="NAME", help="The service that wrote the log."),
     click.option("--env", metavar="NAME", help="Where it runs: production, staging, …"),
     click.option("--tag", "tags", metavar="TAG", multiple=True, help="A tag; repeatable."),
@@ -123,6 +121,12 @@ _SUBMIT_OPTIONS = (
         type=choice(WebhookFormat),
         help="What is sent there: the analysis, or a message for Slack [default: standard].",
     ),
+)
+_SUBMIT_OPTIONS = (
+    click.option("--dry-run", is_flag=True, help="Tell who would be asked, what would be read and what it would cost."),
+    click.option("--follow", is_flag=True, help="Wait, and tell each change of state on standard error."),
+    *RESULT_OPTIONS,
+    *_ASKING_OPTIONS,
     click.option(
         "--idempotency-key",
         metavar="KEY",
@@ -146,27 +150,14 @@ def with_options(*options: Callable[[Callable[P, R]], Callable[P, R]]) -> Callab
 
 submit_options = with_options(*_SUBMIT_OPTIONS)
 result_options = with_options(*RESULT_OPTIONS)
+asking_options = with_options(*_ASKING_OPTIONS)
 
 
 def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
     """`given`: the shared options by name. Whatever needs a result waits for it."""
     format_, fail_on, follow = given["format_"], given["fail_on"], given["follow"]
     return Order(
-        options=SubmitOptions(
-            source=source,
-            model=given["model"],
-            service_name=given["service"],
-            environment=given["env"],
-            priority=given["priority"].upper() if given["priority"] else None,
-            tags=given["tags"],
-            prompt=given["prompt"],
-            language=given["language"],
-            mask=given["mask"],
-            cache=given["cache"],
-            metadata=given["metadata"],
-            webhook_url=given["webhook"],
-            webhook_format=given["webhook_format"],
-        ),
+        options=asked(given, source=source),
         wait=wait or follow or fail_on is not None or format_ not in {None, "json"},
         follow=follow,
         format_=format_ or "plain",
@@ -175,4 +166,23 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
         idempotency_key=given["idempotency_key"],
         step_summary=given["step_summary"],
         dry_run=given["dry_run"],
+    )
+
+
+def asked(given: Mapping[str, Any], *, source: str | None) -> SubmitOptions:
+    """`given`: `asking_options` by name."""
+    return SubmitOptions(
+        source=source,
+        model=given["model"],
+        service_name=given["service"],
+        environment=given["env"],
+        priority=given["priority"].upper() if given["priority"] else None,
+        tags=given["tags"],
+        prompt=given["prompt"],
+        language=given["language"],
+        mask=given["mask"],
+        cache=given["cache"],
+        metadata=given["metadata"],
+        webhook_url=given["webhook"],
+        webhook_format=given["webhook_format"],
     )

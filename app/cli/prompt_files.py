@@ -15,12 +15,13 @@ import yaml
 from app.cli import output
 from app.cli.connection import connect
 from app.cli.exits import Stop
-from app.client import NewVersion, Prompt, PromptVersion, RemotePrompts
+from app.client import ApiError, NewVersion, Prompt, PromptVersion, RemotePrompts
 from app.domain.analyses import Language
 from app.domain.errors import PromptInvalid
 from app.domain.prompts import PromptConfig
 from app.domain.stored_prompts import LATEST
 from app.pipeline.prompt_files import PromptFile, read, write
+from app.pipeline.wording import problems
 
 _LABELS = "labels.yaml"
 
@@ -135,6 +136,8 @@ def _read(directory: Path) -> Mapping[str, Sequence[_Draft]]:
             file = read(read_text(path))
         except PromptInvalid as error:
             raise Stop(f"{path}: {error.detail}") from error
+        if wrong := problems(file.text):
+            raise Stop(f"{path}: {wrong[0]}")
         draft = found.setdefault((file.name, path.name.split(".")[0]), _Draft(path=path))
         if any(other.language == file.language for other in draft.files):
             raise Stop(f"{path}: {draft.path} is the same version in the same language.")
@@ -155,7 +158,10 @@ def _stored(remote: RemotePrompts, drafts: Sequence[_Draft]) -> Mapping[int, int
         if draft.number is not None and there.get(draft.number) == (dict(new.texts), new.max_output_tokens):
             numbers[draft.number] = draft.number
             continue
-        stored = remote.create(new)
+        try:
+            stored = remote.create(new)
+        except ApiError as error:
+            raise Stop(f"{draft.path}: {error.detail} Nothing of this file or after it was stored.") from error
         if draft.number is not None:
             numbers[draft.number] = stored.version.version
         if stored.new:

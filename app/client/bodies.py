@@ -37,6 +37,23 @@ def load(log: str | bytes, fields: Mapping[str, object]) -> Load:
     return Load(body=body if packed is None else packed, headers={"Content-Type": media, **encoding}, query=query or [])
 
 
+def load_json(whole: Mapping[str, object]) -> Load:
+    """Any object as JSON; texts may hold bytes that are not UTF-8 (`text_of`)."""
+    body = _dumped(whole)
+    packed = _packed(body)
+    encoding = {} if packed is None else {"Content-Encoding": "zstd"}
+    return Load(
+        body=body if packed is None else packed,
+        headers={"Content-Type": "application/json", **encoding},
+    )
+
+
+def text_of(log: str | bytes) -> str:
+    """For `load_json`: bytes that are not UTF-8 travel as they are."""
+    data = log.encode(errors="surrogatepass") if isinstance(log, str) else log
+    return data.decode("utf-8", "surrogateescape")
+
+
 def _query(fields: Mapping[str, object]) -> Query | None:
     """The fields as parameters; None when they would not arrive as they are."""
     try:
@@ -65,7 +82,10 @@ def _are_words(tags: object) -> TypeGuard[list[str]]:
 
 
 def _json(data: bytes, fields: Mapping[str, object]) -> bytes:
-    whole = {**fields, "log_content": data.decode("utf-8", "surrogateescape")}
+    return _dumped({**fields, "log_content": data.decode("utf-8", "surrogateescape")})
+
+
+def _dumped(whole: Mapping[str, object]) -> bytes:
     try:
         return orjson.dumps(whole)
     except orjson.JSONEncodeError:  # not all of it is UTF-8

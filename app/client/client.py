@@ -1,17 +1,20 @@
 """The calls of the API that people need: submit, look, wait, list, cancel, send again."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
+from app.client.administration import RemoteAdministration
 from app.client.answers import RemoteAnalysis, read_analysis
+from app.client.batches import RemoteBatches
 from app.client.bodies import load
 from app.client.dead_letters import RemoteDeadLetters
 from app.client.errors import UnexpectedAnswer, WaitTimeout
 from app.client.logs import RemoteLogs, RemotePlan
 from app.client.prompts import RemotePrompts
+from app.client.shortcuts import Analyzed, RemoteOffer, read_analyzed, read_offer
 from app.client.transport import Answer, Call, Transport
 from app.client.webhooks import RemoteWebhooks
 from app.clock import SystemClock
@@ -112,6 +115,11 @@ class Client:
                 return
             left = None if left is None else left - len(items)
 
+    def export(self, format_: str = "jsonl", filters: Mapping[str, str] | None = None) -> Iterator[bytes]:
+        """All of them, newest first, as the bytes of a file: `jsonl` or `csv`. Raises also when it breaks off."""
+        query = [*(filters or {}).items(), ("format", format_)]
+        return self._transport.stream(Call(method="GET", path=f"{_PATH}/export", query=query))
+
     def cancel(self, analysis_id: int) -> RemoteAnalysis:
         """Ask for its end. A running one may take some seconds to stop."""
         return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/cancel")).body)
@@ -119,6 +127,39 @@ class Client:
     def retry(self, analysis_id: int) -> RemoteAnalysis:
         """Send a failed or cancelled one again."""
         return self._analysis(self._transport.send(Call(method="POST", path=f"{_PATH}/{analysis_id}/retry")).body)
+
+    def analyze(
+        self,
+        log: str | bytes,
+        options: SubmitOptions | None = None,
+        *,
+        wait: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Analyzed:
+        """Submit, and wait on the server: so many seconds, or as long as it likes. Keep `wait` below `timeout`.
+
+        Raises an `ApiError` with the code `analysis_unsuccessful` when the analysis failed or was cancelled.
+        """
+        loaded = load(log, _given(options or SubmitOptions()))
+        query = loaded.query if wait is None else [*loaded.query, ("wait", f"{wait:.6f}")]
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4()), **loaded.headers}
+        call = Call(method="POST", path="/analyze", query=query, body=loaded.body, headers=headers, patience=0.0)
+        try:
+            return read_analyzed(self._transport.send(call).body)
+        except (ValueError, TypeError) as error:
+            raise UnexpectedAnswer(f"{self.url} answered with an analysis that cannot be read: {error}") from error
+
+    def models(self) -> Sequence[RemoteOffer]:
+        """What the server's providers offer."""
+        items = self._transport.send(Call(method="GET", path="/api/v1/models")).body.get("items")
+        if not isinstance(items, list):
+            raise UnexpectedAnswer(f"{self.url} answered with a list that has no items")
+        return [read_offer(item) for item in items]
+
+    @property
+    def batches(self) -> RemoteBatches[SubmitOptions]:
+        """Many logs in one call."""
+        return RemoteBatches(self._transport, fields_of=_given, read=self._analysis)
 
     @property
     def logs(self) -> RemoteLogs:
@@ -128,6 +169,11 @@ class Client:
     def plan(self, log: str | bytes, options: SubmitOptions | None = None) -> RemotePlan:
         """What `submit` would do with this log. Nothing is stored, nobody is asked."""
         return self.logs.plan(log, _given(options or SubmitOptions()))
+
+    @property
+    def administration(self) -> RemoteAdministration:
+        """Keys, the budget, the audit log."""
+        return RemoteAdministration(self._transport)
 
     @property
     def dead_letters(self) -> RemoteDeadLetters:
@@ -143,6 +189,10 @@ class Client:
     def prompts(self) -> RemotePrompts:
         """Stored prompts."""
         return RemotePrompts(self._transport)
+
+    def feedback(self, analysis_id: int) -> Mapping[str, object]:
+        """What was said of an analysis; an `ApiError` with status 404 when nobody has said anything."""
+        return self._transport.send(Call(method="GET", path=f"{_PATH}/{analysis_id}/feedback")).body
 
     def rate(self, analysis_id: int, rating: str, comment: str | None = None) -> Mapping[str, object]:
         """Say `up` or `down` of a completed analysis; the last word counts. What the API answers."""

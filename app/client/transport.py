@@ -1,7 +1,7 @@
 """One HTTP call that ends: bounded waits, retries that obey `Retry-After`, problems as errors."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import NoReturn
@@ -18,6 +18,7 @@ from app.domain.ports import Clock
 _BUSY = frozenset({429, 502, 503, 504})
 _CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 60.0
+_PIECE_BYTES = 64 * 1024
 #: Failures that may pass by themselves; a bad address or certificate does not.
 _PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
@@ -87,8 +88,21 @@ class Transport:
                 self._raise_problem(answer)
             self._pause("the server is busy", pause)
 
+    def stream(self, call: Call) -> Iterator[bytes]:
+        """The pieces of a long answer, uncompressed. Raises `ClientError`s, also in the middle; sent only once."""
+        try:
+            with self._request(call, stream=True) as response:
+                if response.status_code >= 300:
+                    self._raise_problem(self._answer(response))
+                yield from response.iter_content(_PIECE_BYTES)
+        except requests.RequestException as error:
+            raise ServerUnreachable(f"{self.url} did not finish its answer: {_reason(error)}") from error
+
     def _once(self, call: Call) -> Answer:
-        response = self._session.request(
+        return self._answer(self._request(call, stream=False))
+
+    def _request(self, call: Call, *, stream: bool) -> requests.Response:
+        return self._session.request(
             call.method,
             self.url + call.path,
             params=list(call.query),
@@ -97,7 +111,10 @@ class Transport:
             timeout=(min(_CONNECT_SECONDS, self._timeout), self._timeout),
             # a redirected POST becomes a GET, and the key would travel along
             allow_redirects=False,
+            stream=stream,
         )
+
+    def _answer(self, response: requests.Response) -> Answer:
         return Answer(
             status=response.status_code,
             body=_object(response),

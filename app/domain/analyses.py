@@ -213,6 +213,8 @@ class Filter:
     until: datetime | None = None
     before: tuple[datetime, int] | None = None
     limit: int = 50
+    #: How many to pass over, one by one: small numbers only; `before` costs the same at any depth.
+    offset: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,24 +2,28 @@
 
     BifrostError
     ├── InvalidInput                 the caller can fix it
-    │   ├── LogEmpty  LogTooLarge  BodyUnreadable  CursorInvalid  PatternInvalid
+    │   ├── LogEmpty  LogTooLarge  BatchTooLarge  BodyUnreadable  CursorInvalid  PatternInvalid
     │   ├── IdempotencyConflict
     │   ├── WebhookUrlRefused
     │   └── PromptUnknown  PromptInvalid
     ├── NotAllowed                   the caller needs another key
     │   ├── KeyMissing  KeyInvalid
     │   └── ScopeMissing
+    ├── RateLimited                  the key was used too often
     ├── NotFound                     AnalysisNotFound  DeadLetterNotFound  DeliveryNotFound  KeyNotFound  PromptNotFound
+    │   └── BatchNotFound
     ├── Conflict                     AnalysisFinished  AnalysisUnfinished  DiagnosisMissing  LogDeleted  ReplaysUsedUp
-    │   └── PromptLabelInUse  PromptsFull  NothingToRate
+    │   ├── PromptLabelInUse  PromptsFull  NothingToRate
+    │   └── KeyReplaced  AnalysisUnsuccessful
     ├── Unavailable                  the caller can try again
     │   ├── StorageUnavailable  BrokerUnavailable  PreviewsBusy
-    │   └── MigrationsPending
+    │   └── MigrationsPending  ExportsBusy
     ├── ProviderError                an attempt failed
     │   ├── ProviderThrottled  ProviderUnavailable  ProviderTimeout      try again
     │   ├── ProviderResting  ProviderBusy                                it was not asked
     │   ├── AnswerTruncated  AnswerMalformed  AnswerRefused              ask differently
-    │   └── PromptTooLong  ProviderMisconfigured  ProviderNotConfigured  do not try again
+    │   ├── PromptTooLong  ProviderMisconfigured  ProviderNotConfigured  do not try again
+    │   └── BudgetExhausted                                              not before it is raised, or next month
     ├── Interrupted                  a running call must end now
     │   └── LeaseLost  CancelRequested  DeadlineExceeded  ShuttingDown
     ├── WorkerLost                   the worker died too often with this analysis
@@ -66,6 +70,12 @@ class LogTooLarge(InvalidInput):
     """The log is larger than this server accepts."""
 
     code = "log_too_large"
+
+
+class BatchTooLarge(InvalidInput):
+    """The logs of the batch are larger together than this server accepts."""
+
+    code = "batch_too_large"
 
 
 class BodyUnreadable(InvalidInput):
@@ -134,6 +144,13 @@ class ScopeMissing(NotAllowed):
     code = "scope_missing"
 
 
+class RateLimited(BifrostError):
+    """This API key was used as often as it may be in an hour."""
+
+    code = "rate_limited"
+    retryable = True
+
+
 class NotFound(BifrostError):
     """There is no such thing."""
 
@@ -162,6 +179,12 @@ class KeyNotFound(NotFound):
     """There is no such API key."""
 
     code = "key_not_found"
+
+
+class BatchNotFound(NotFound):
+    """There is no such batch."""
+
+    code = "batch_not_found"
 
 
 class PromptNotFound(NotFound):
@@ -218,10 +241,22 @@ class PromptsFull(Conflict):
     code = "prompts_full"
 
 
+class AnalysisUnsuccessful(Conflict):
+    """The analysis ended without an answer."""
+
+    code = "analysis_unsuccessful"
+
+
 class NothingToRate(Conflict):
     """The analysis has no diagnosis that could be rated."""
 
     code = "nothing_to_rate"
+
+
+class KeyReplaced(Conflict):
+    """The API key was rotated before: rotate the one that replaced it."""
+
+    code = "key_replaced"
 
 
 class Unavailable(BifrostError):
@@ -235,6 +270,12 @@ class StorageUnavailable(Unavailable):
     """The database is away: try again."""
 
     code = "storage_unavailable"
+
+
+class ExportsBusy(Unavailable):
+    """As many exports are being written as this server allows: try again."""
+
+    code = "exports_busy"
 
 
 class PreviewsBusy(Unavailable):
@@ -330,6 +371,12 @@ class ProviderNotConfigured(ProviderError):
     """The provider asked for is not configured on this server."""
 
     code = "provider_not_configured"
+
+
+class BudgetExhausted(ProviderError):
+    """The project's budget of this month has not enough left for a call of a model."""
+
+    code = "budget_exhausted"
 
 
 class Interrupted(BifrostError):

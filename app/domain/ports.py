@@ -12,6 +12,7 @@ from app.domain.analyses import (
 from app.domain.announcements import Announcement
 from app.domain.errors import ProviderError
 from app.domain.guards import Load, Ticket, Verdict
+from app.domain.offers import Offer
 from app.domain.prompts import Completion, Prompt
 from app.domain.storage_ports import Doorbell
 
@@ -76,6 +77,13 @@ class Provider(Protocol):
 
     def health(self) -> Health:
         """Can it be reached, and does it have the model? Takes at most 3 seconds; never raises."""
+
+
+class Offering(Provider, Protocol):
+    """A provider that tells which models it has."""
+
+    def offer(self) -> Offer:
+        """Takes at most 3 seconds; never raises."""
 
 
 class Guard(Protocol):

@@ -50,5 +50,8 @@ class Prompts(Protocol):
 class Feedbacks(Protocol):
     """What people say of analyses."""
 
+    def get(self, project_id: int, analysis_id: int) -> Feedback | None:
+        """What was said last. None: nothing, or there is no such analysis."""
+
     def rate(self, project_id: int, analysis_id: int, rating: Rating, comment: str | None) -> Feedback | None:
         """The last word counts, once. None: there is no such completed analysis."""

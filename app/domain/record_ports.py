@@ -17,6 +17,9 @@ class Intake(Protocol):
     def add_all(self, entries: Sequence[Entry], lane: Lane) -> Sequence[Entered]:
         """Store them in a few statements; what became of each. Their idempotency keys differ."""
 
+    def board(self, cache_keys: Sequence[str]) -> None:
+        """Until the transaction ends, nobody else submits any of these: before several `add_all`, all of theirs."""
+
     def open_work(self, limit: int) -> int:
         """Analyses that wait for a worker; counted up to `limit`."""
 

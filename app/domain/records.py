@@ -123,6 +123,8 @@ class Lane:
     cache_ttl: float
     #: Whether the same analysis in flight may answer.
     follow: bool
+    #: Whether whoever asks again for what was answered is told once more.
+    announce_again: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,9 +19,12 @@ from app.domain.analyses import (
     Submission,
 )
 from app.domain.announcements import Announcement, OutboxDepth
+from app.domain.audit import AuditLog
+from app.domain.batches import Batches
+from app.domain.budgets import Budgets
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter
 from app.domain.deliveries import Deliveries
-from app.domain.keys import ApiKey, NewKey
+from app.domain.keys import Keys
 from app.domain.likenesses import Likenesses
 from app.domain.logs import PreparedLog
 from app.domain.prompt_ports import Feedbacks, Prompts
@@ -144,6 +147,12 @@ class Analyses(Protocol):
     def list(self, wanted: Filter) -> Sequence[Analysis]:
         """Newest first, at most `limit + 1`: the extra one tells that there are more."""
 
+    def get_all(self, project_id: int, analysis_ids: Sequence[int]) -> Mapping[int, Analysis]:
+        """Those of a project that are still there, by id."""
+
+    def ended(self, analysis_ids: Sequence[int]) -> Sequence[int]:
+        """Those that have ended, or are not there."""
+
     def cancel(self, project_id: int, analysis_id: int) -> Status | None:
         """Cancel at once when it waits, ask its worker when it runs. The state after; None when unknown.
 
@@ -247,25 +256,6 @@ class Dispatch(Protocol):
         """Every queue with open work."""
 
 
-class Keys(Protocol):
-    """API keys and their projects."""
-
-    def add(self, key: NewKey) -> ApiKey:
-        """Store; makes the project when it is new."""
-
-    def find(self, prefix: str) -> ApiKey | None:
-        """By the public part."""
-
-    def list(self) -> Sequence[ApiKey]:
-        """All, newest first."""
-
-    def revoke(self, prefix: str) -> bool:
-        """From now on it is invalid. False: unknown or already revoked."""
-
-    def touch(self, prefix: str) -> None:
-        """It was used now (kept to the minute)."""
-
-
 class Outbox(Protocol):
     """Events that are still to be published. Marks are fenced by the claim; the database's clock decides."""
 
@@ -345,6 +335,14 @@ class Transaction(Protocol):
         """API keys."""
 
     @property
+    def audit(self) -> AuditLog:
+        """Administrative acts."""
+
+    @property
+    def budgets(self) -> Budgets:
+        """What projects may spend."""
+
+    @property
     def outbox(self) -> Outbox:
         """Events."""
 
@@ -387,6 +385,10 @@ class Transaction(Protocol):
     @property
     def feedbacks(self) -> Feedbacks:
         """What people say of analyses."""
+
+    @property
+    def batches(self) -> Batches:
+        """Batches."""
 
 
 class UnitOfWork(Protocol):

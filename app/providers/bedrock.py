@@ -18,6 +18,7 @@ from app.domain.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
+from app.domain.offers import Offer
 from app.domain.ports import Clock, Health, Watch
 from app.domain.prompts import Completion, Prompt
 from app.providers.aws import Aws, Refused
@@ -115,6 +116,11 @@ class Bedrock:
     def health(self) -> Health:
         """See `Provider`."""
         return probe(NAME, self._look)
+
+    def offer(self) -> Offer:
+        """The configured one: the others are listed by another service of AWS, with permissions of its own."""
+        detail = "The configured one. A caller may name any other that the account has access to."
+        return Offer(provider=NAME, model=self.model, models=(self.model,), listed=False, detail=detail)
 
     def _read(self, events: Iterator[Mapping[str, Any]], call: Call) -> Counted:
         """Hear the events to their end; the tokens they tell."""

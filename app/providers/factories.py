@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from app.domain.errors import ConfigurationInvalid
-from app.domain.ports import Provider
+from app.domain.ports import Offering
 from app.providers import prices
 from app.settings import Settings
 
-Factory = Callable[[Settings], Provider | None]
+Factory = Callable[[Settings], Offering | None]
 
 
-def _ollama(settings: Settings) -> Provider:
+def _ollama(settings: Settings) -> Offering:
     """Always there: its address has a default, and whether anybody answers there is a question of health."""
     from app.providers.ollama import Ollama
 
@@ -23,7 +23,7 @@ def _ollama(settings: Settings) -> Provider:
     )
 
 
-def _bedrock(settings: Settings) -> Provider | None:
+def _bedrock(settings: Settings) -> Offering | None:
     """There when something in its section is set, or the chain names it; it then needs a model."""
     section = settings.bedrock
     if not section.model_fields_set and "bedrock" not in settings.ai.chain:
@@ -39,7 +39,7 @@ def _bedrock(settings: Settings) -> Provider | None:
     )
 
 
-def _openai_compatible(settings: Settings) -> Provider | None:
+def _openai_compatible(settings: Settings) -> Offering | None:
     """There when it has an address; it then needs a model. The key may be missing: local servers ask for none."""
     section = settings.openai_compatible
     if section.url is None and "openai_compatible" not in settings.ai.chain:
@@ -58,7 +58,7 @@ def _openai_compatible(settings: Settings) -> Provider | None:
     )
 
 
-def _rules(settings: Settings) -> Provider:
+def _rules(settings: Settings) -> Offering:
     """Always there: no model, nothing to configure."""
     from app.providers.rules import Rules
 

@@ -14,12 +14,13 @@ from app.domain.errors import (
     ProviderThrottled,
     ProviderUnavailable,
 )
+from app.domain.offers import Offer
 from app.domain.ports import Clock, Health, Watch
 from app.domain.prompts import Completion, Prompt
 from app.providers.calls import Call, Timeouts
 from app.providers.http import Http, Reply, json_object
 from app.providers.prices import Counted, Prices, count, listed
-from app.providers.probes import probe
+from app.providers.probes import names_of, offer, probe
 from app.providers.refusals import Refusal, Signals, error_of, retry_after
 
 NAME = "ollama"
@@ -76,6 +77,10 @@ class Ollama:
     def health(self) -> Health:
         """See `Provider`."""
         return probe(NAME, self._look)
+
+    def offer(self) -> Offer:
+        """See `Provider`."""
+        return offer(NAME, self.model, self._list)
 
     def _question(self, prompt: Prompt, model: str) -> dict[str, object]:
         return {
@@ -149,6 +154,11 @@ class Ollama:
         if window and window < self._section.num_ctx:
             return f"{self.model} is there; it reads at most {window} tokens: lower `ollama.num_ctx` to that."
         return f"{self.model} is there."
+
+    def _list(self, call: Call) -> list[str]:
+        with closing(self._http.send(call, "GET", "/api/tags", headers={"Accept": "application/json"})) as reply:
+            found = reply.document().get("models") if reply.status == 200 else None
+        return names_of(found, "name", self._http.place)
 
 
 def was_cut(last: Mapping[str, object], prompt: Prompt, num_ctx: int) -> bool:

@@ -14,13 +14,14 @@ from app.domain.errors import (
     ProviderThrottled,
     ProviderUnavailable,
 )
+from app.domain.offers import Offer
 from app.domain.ports import Clock, Health, Watch
 from app.domain.prompts import Completion, Prompt
 from app.providers.calls import Call, Timeouts
 from app.providers.concessions import Body, Concession, Concessions, dropping
 from app.providers.http import Http, Reply, json_object
 from app.providers.prices import Counted, Prices, count, listed
-from app.providers.probes import probe
+from app.providers.probes import names_of, offer, probe
 from app.providers.refusals import Refusal, Signals, error_of, retry_after
 from app.providers.schemas import strict
 
@@ -96,6 +97,10 @@ class OpenaiCompatible:
         """See `Provider`."""
         return probe(NAME, self._look)
 
+    def offer(self) -> Offer:
+        """See `Provider`."""
+        return offer(NAME, self.model, self._list)
+
     def _ask(self, call: Call, prompt: Prompt, model: str) -> Reply:
         """The open stream, after as many concessions as the server needs."""
         while True:
@@ -133,6 +138,11 @@ class OpenaiCompatible:
                 f"{self._http.place} does not list {self.model}: check `openai_compatible.model`."
             )
         return f"{self.model} is there."
+
+    def _list(self, call: Call) -> list[str]:
+        with closing(self._http.send(call, "GET", "/models", headers=self._headers())) as reply:
+            found = reply.document().get("data") if reply.status == 200 else None
+        return names_of(found, "id", self._http.place)
 
 
 class _Stream:

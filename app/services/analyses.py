@@ -1,7 +1,7 @@
 """Analyses, for whoever submits and reads them."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -18,11 +18,11 @@ from app.domain.errors import (
     LogTooLarge,
 )
 from app.domain.ports import Publisher
-from app.domain.storage_ports import Fingerprint, UnitOfWork
+from app.domain.storage_ports import Fingerprint, Transaction, UnitOfWork
 from app.pipeline.decoding import clean
 from app.services.announcing import callback_for
 from app.services.choosing import with_prompt
-from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of, sha256_of
+from app.services.fingerprinting import cache_key_of, log_hash_of, question_key_of, request_hash_of
 from app.services.routing import RULES, Routing
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class Page:
 class Analyses:
     """Submit, look, list, cancel, send again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it needs, all by name
         self,
         unit_of_work: UnitOfWork,
         routing: Routing,
@@ -56,34 +56,31 @@ class Analyses:
         cache_ttl: float,
         mask: Mask = Mask.NONE,
         publishers: Mapping[str, Publisher] = MappingProxyType({}),
+        afford: Callable[[Transaction, int], None] = lambda _tx, _project: None,
     ) -> None:
+        """`afford` raises `BudgetExhausted` when a project has nothing left for a call of a model."""
         self._unit_of_work = unit_of_work
         self._routing = routing
         self._max_log_bytes = max_log_bytes
         self._cache_ttl = cache_ttl
         self._mask = mask
         self._publishers = publishers
+        self.afford = afford
 
     def submit(self, submission: Submission) -> Submitted:
         """Accept. When this returns, the analysis is committed; nothing was said to the broker.
 
         Raises `LogEmpty`, `LogTooLarge`, `IdempotencyConflict`, `ProviderNotConfigured`, `WebhookUrlRefused`,
-        `PromptUnknown`.
+        `PromptUnknown`, `BudgetExhausted`.
         """
-        if submission.callback is not None:
-            submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
-        decoded = clean(submission.log)
-        submission = replace(
-            submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
-        )
-        check_log(submission.log, max_bytes=self._max_log_bytes)
+        submission = self.cleaned(submission)
         route = self._routing.route(submission.source)
-        request = _request(submission)
-        submission = replace(submission, mask=submission.mask or self._mask)
         log_hash = log_hash_of(submission)
+        request_hash = request_hash_of(submission, log_hash)
+        submission = self.masked(submission)
         with self._unit_of_work() as tx:
             submission = with_prompt(tx, submission, log_hash=log_hash, needed=route.provider != RULES)
-            fingerprint = self._fingerprint(submission, request, log_hash)
+            fingerprint = self.fingerprint(submission, log_hash, request_hash)
             accepted = None
             looks = submission.cache is not CacheMode.OFF and self._cache_ttl > 0
             if looks:
@@ -95,12 +92,30 @@ class Analyses:
                 )
             if accepted is None:
                 accepted = tx.analyses.add(submission, route=route, fingerprint=fingerprint)
+                # what is here already, and what needs no call, is answered all the same
+                if route.provider != RULES and not accepted.replayed:
+                    self.afford(tx, submission.project_id)
             analysis = tx.analyses.get(submission.project_id, accepted.analysis_id)
         if analysis is None:
             raise AnalysisNotFound
         if not accepted.replayed:
             self._announce(analysis, looked=looks)
         return Submitted(analysis=analysis, replayed=accepted.replayed)
+
+    def cleaned(self, submission: Submission) -> Submission:
+        """As it will be stored, but for its prompt. Raises `LogEmpty`, `LogTooLarge`, `WebhookUrlRefused`."""
+        if submission.callback is not None:
+            submission = replace(submission, callback=callback_for(self._publishers, submission.callback))
+        decoded = clean(submission.log)
+        submission = replace(
+            submission, log=decoded.text, bytes_replaced=submission.bytes_replaced + decoded.bytes_replaced
+        )
+        check_log(submission.log, max_bytes=self._max_log_bytes)
+        return submission
+
+    def masked(self, submission: Submission) -> Submission:
+        """With this server's mask, where none is asked for. A server's defaults are no part of a request's hash."""
+        return replace(submission, mask=submission.mask or self._mask)
 
     def get(self, project_id: int, analysis_id: int, *, with_log: bool = False) -> Analysis:
         """One analysis of a project. Raises `AnalysisNotFound`."""
@@ -161,13 +176,14 @@ class Analyses:
         log.info("analysis_replayed", analysis_id=analysis_id, replays=after.replays)
         return after
 
-    def _fingerprint(self, submission: Submission, request: Mapping[str, object], log_hash: str) -> Fingerprint:
+    def fingerprint(self, submission: Submission, log_hash: str, request_hash: str) -> Fingerprint:
+        """Of a cleaned submission that has its prompt and its mask."""
         question_key = question_key_of(submission, identity=self._routing.identity(submission.source))
         return Fingerprint(
             log_hash=log_hash,
             cache_key=cache_key_of(question_key, log_hash),
             question_key=question_key,
-            request_hash=sha256_of({**request, "log_hash": log_hash}),
+            request_hash=request_hash,
         )
 
     @staticmethod
@@ -193,16 +209,6 @@ def check_log(text: str, *, max_bytes: int) -> None:
         raise LogTooLarge(f"The log has {size:,} bytes; this server accepts up to {max_bytes:,}.")
     if not text or text.isspace():
         raise LogEmpty
-
-
-def _request(submission: Submission) -> Mapping[str, object]:
-    """What was asked, without what may differ when the same is asked again.
-
-    Neither a server's default nor a label that moved makes another request of it.
-    """
-    skipped = {"log", "request_id", "correlation_id", "idempotency_key", "prompt_version"}
-    unsaid = {name for name in ("mask", "prompt") if getattr(submission, name) is None}
-    return {name: value for name, value in asdict(submission).items() if name not in skipped | unsaid}
 
 
 def _count(analysis: Analysis) -> None:

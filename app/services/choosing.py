@@ -1,6 +1,7 @@
 """Which stored prompt a submission uses: decided once, when it is accepted, so that its fingerprint can know it."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -10,6 +11,9 @@ from app.domain.prompts import PromptRef
 from app.domain.storage_ports import Transaction
 from app.domain.stored_prompts import BUILT_IN, BUILT_IN_VERSION, PromptWish, StoredPrompt
 from app.pipeline.wording import master
+
+#: A prompt of a project, by its name.
+Find = Callable[[int, str], StoredPrompt | None]
 
 
 def wish_of(submission: Submission) -> PromptWish:
@@ -25,10 +29,15 @@ def with_prompt(tx: Transaction, submission: Submission, *, log_hash: str, neede
 
     `needed`: a model will be asked. If not, a prompt that is named must be there all the same, but none is used.
     """
+    return with_prompt_of(tx.prompts.get, submission, log_hash=log_hash, needed=needed)
+
+
+def with_prompt_of(find: Find, submission: Submission, *, log_hash: str, needed: bool) -> Submission:
+    """The same, where somebody else has looked: for many submissions, each prompt is looked up once."""
     if not needed and submission.prompt is None:
         return submission
     wish = wish_of(submission)
-    found = resolved(tx.prompts.get(submission.project_id, wish.name), wish, submission, log_hash=log_hash)
+    found = resolved(find(submission.project_id, wish.name), wish, submission, log_hash=log_hash)
     return replace(submission, prompt_version=found if needed else None)
 
 

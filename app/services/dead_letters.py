@@ -6,9 +6,11 @@ from datetime import datetime
 import structlog
 
 from app.domain.analyses import Source
+from app.domain.audit import OPERATOR, Act
 from app.domain.dead_letters import Autopsy, DeadLetter, DeadLetterFilter, Origin
 from app.domain.errors import DeadLetterNotFound, LogDeleted, ProviderNotConfigured, ReplaysUsedUp
 from app.domain.storage_ports import UnitOfWork
+from app.services.auditing import note
 from app.services.routing import PREPARE_QUEUE, Routing
 
 log = structlog.get_logger(__name__)
@@ -60,7 +62,7 @@ class DeadLetters:
             raise DeadLetterNotFound
         return found
 
-    def replay(self, project_id: int, letter_id: int) -> int:
+    def replay(self, project_id: int, letter_id: int, *, actor: str = OPERATOR) -> int:
         """Send one again; its id. Raises `DeadLetterNotFound`, `LogDeleted`, `ProviderNotConfigured`."""
         with self._unit_of_work() as tx:
             found = tx.dead_letters.get(project_id, letter_id)
@@ -71,10 +73,12 @@ class DeadLetters:
             if not tx.analyses.retry(project_id, letter_id, route=route):
                 # unless somebody else was quicker
                 raise DeadLetterNotFound if tx.dead_letters.get(project_id, letter_id) is None else LogDeleted
+            subject = f"{Origin.ANALYSIS}-{letter_id}"
+            note(tx, Act.DEAD_LETTER_REPLAY, subject, project_id=project_id, actor=actor)
         log.info("analysis_replayed", analysis_id=letter_id, replays=found.letter.replays + 1)
         return letter_id
 
-    def replay_record(self, project_id: int, letter_id: int) -> DeadLetter:
+    def replay_record(self, project_id: int, letter_id: int, *, actor: str = OPERATOR) -> DeadLetter:
         """Let a record go again: the next bridge takes it in. Raises `DeadLetterNotFound`, `ReplaysUsedUp`."""
         with self._unit_of_work() as tx:
             found = tx.dead_records.get(project_id, letter_id)
@@ -86,10 +90,12 @@ class DeadLetters:
                     f"{self._max_record_replays}: discard it, or raise that setting."
                 )
             tx.dead_records.want(project_id, letter_id)
+            subject = f"{Origin.RECORD}-{letter_id}"
+            note(tx, Act.DEAD_LETTER_REPLAY, subject, project_id=project_id, actor=actor)
         log.info("record_replayed", dead_letter_id=letter_id, replays=found.letter.replays + 1)
         return replace(found.letter, replays=found.letter.replays + 1)
 
-    def replay_all(self, wanted: DeadLetterFilter) -> Replayed:
+    def replay_all(self, wanted: DeadLetterFilter, *, actor: str = OPERATOR) -> Replayed:
         """Send those again, oldest failure first, at most `wanted.limit` and never more than `limits.max_replays`.
 
         What nobody on this server could answer stays dead, and so does what has lost its log.
@@ -103,15 +109,29 @@ class DeadLetters:
             if wanted.origin is not Origin.ANALYSIS and count < limit:
                 wanted = replace(wanted, limit=limit - count)
                 count += tx.dead_records.want_all(wanted, max_replays=self._max_record_replays)
+            if count:
+                note(
+                    *(tx, Act.DEAD_LETTER_REPLAY, "all" if wanted.origin is None else f"all of {wanted.origin}"),
+                    project_id=wanted.project_id,
+                    actor=actor,
+                    count=count,
+                    code=wanted.code,
+                    service_name=wanted.service_name,
+                    since=wanted.since,
+                    until=wanted.until,
+                )
         log.info("dead_letters_replayed", count=count, limit=limit)
         return Replayed(count=count, more=count == limit)
 
-    def discard(self, project_id: int, letter_id: int, *, origin: Origin = Origin.ANALYSIS) -> None:
+    def discard(
+        self, project_id: int, letter_id: int, *, origin: Origin = Origin.ANALYSIS, actor: str = OPERATOR
+    ) -> None:
         """Show it no more; the analysis itself stays as it is. Raises `DeadLetterNotFound`."""
         with self._unit_of_work() as tx:
             letters = tx.dead_records if origin is Origin.RECORD else tx.dead_letters
             if not letters.discard(project_id, letter_id):
                 raise DeadLetterNotFound
+            note(tx, Act.DEAD_LETTER_DISCARD, f"{origin}-{letter_id}", project_id=project_id, actor=actor)
         log.info("dead_letter_discarded", origin=origin, dead_letter_id=letter_id)
 
     def _answerers(self) -> dict[Source, str]:

@@ -2,7 +2,7 @@
 
 import structlog
 
-from app.domain.errors import AnalysisNotFound, NothingToRate
+from app.domain.errors import AnalysisNotFound, NotFound, NothingToRate
 from app.domain.storage_ports import UnitOfWork
 from app.domain.stored_prompts import Feedback, Rating
 
@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 
 class Feedbacks:
-    """Rate."""
+    """Rate, and look."""
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._unit_of_work = unit_of_work
@@ -22,4 +22,14 @@ class Feedbacks:
             if said is None:
                 raise AnalysisNotFound if tx.analyses.get(project_id, analysis_id) is None else NothingToRate
         log.info("analysis_rated", analysis_id=analysis_id, rating=rating.value)
+        return said
+
+    def get(self, project_id: int, analysis_id: int) -> Feedback:
+        """What was said last. Raises `AnalysisNotFound`, and `NotFound` when nobody has said anything."""
+        with self._unit_of_work() as tx:
+            said = tx.feedbacks.get(project_id, analysis_id)
+            if said is None and tx.analyses.get(project_id, analysis_id) is None:
+                raise AnalysisNotFound
+        if said is None:
+            raise NotFound("Nobody has said anything of this analysis.")
         return said

@@ -24,6 +24,7 @@ from app.domain.guards import Rest, Verdict
 from app.domain.logs import PreparedLog
 from app.domain.ports import Guard, Provider, Watch
 from app.services.asking import Asked, Asking
+from app.services.metering import unmetered
 from app.services.routing import RULES, Routing, infer_queue
 from app.services.settling import GiveBack
 
@@ -74,9 +75,18 @@ class Patience:
 class Guarding:
     """`Asking` through the guard. The rules need none."""
 
-    def __init__(self, asking: Asking, guard: Guard, *, patience: Patience) -> None:
+    def __init__(
+        self,
+        asking: Asking,
+        guard: Guard,
+        *,
+        patience: Patience,
+        meter: Callable[[Provider, int], Provider] = unmetered,
+    ) -> None:
+        """`meter` makes a provider pay from a project's budget."""
         self._asking = asking
         self._guard = guard
+        self._meter = meter
         self.patience = patience
 
     def ask(
@@ -95,7 +105,8 @@ class Guarding:
         ticket = self._guard.admit(provider.name, claim.model or provider.model)
         verdict, problem = Verdict.NOTHING, None
         try:
-            asked = self._asking.ask(provider, claim, prepared, watch, smaller=smaller)
+            paying = self._meter(provider, claim.project_id)
+            asked = self._asking.ask(paying, claim, prepared, watch, smaller=smaller)
         except ProviderError as error:
             # a call that we cut fails in a way of its own, and that is not its provider's fault
             watch.check()

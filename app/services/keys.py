@@ -1,18 +1,21 @@
-"""API keys: made, checked, listed, revoked."""
+"""API keys: made, checked, listed, limited, rotated, revoked."""
 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
-from app.domain.errors import InvalidInput, KeyInvalid, KeyNotFound
-from app.domain.keys import ApiKey, NewKey, Scope
+from app.domain.audit import OPERATOR, Act
+from app.domain.errors import InvalidInput, KeyInvalid, KeyNotFound, KeyReplaced
+from app.domain.keys import ApiKey, KeyLimits, NewKey, Scope
 from app.domain.ports import Clock
-from app.domain.storage_ports import UnitOfWork
+from app.domain.storage_ports import Transaction, UnitOfWork
+from app.services.auditing import note
+from app.services.known_keys import KnownKeys
 
 log = structlog.get_logger(__name__)
 
@@ -20,9 +23,8 @@ log = structlog.get_logger(__name__)
 #: The secret has 256 random bits.
 _PREFIX_BYTES = 4
 _SECRET_BYTES = 32
-#: A revoked key stops working everywhere within this many seconds.
-_REMEMBER_SECONDS = 3.0
-_REMEMBER_KEYS = 1000
+#: What fits a column, and is more than anybody can ask for.
+_MOST_PER_HOUR = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,16 +35,36 @@ class CreatedKey:
     token: str
 
 
-class Keys:
-    """Create, authenticate, list, revoke."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RotatedKey:
+    """A new key, and the one that it replaces, which is valid until its `expires_at`."""
 
-    def __init__(self, unit_of_work: UnitOfWork, clock: Clock) -> None:
+    created: CreatedKey
+    replaced: ApiKey
+
+
+class Keys:
+    """Create, authenticate, list, limit, rotate, revoke.
+
+    `project_id` None is the operator, who reaches the keys of all projects; `actor` stands in the audit log.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWork, clock: Clock, *, overlap: float = 86_400.0) -> None:
+        """`overlap`: seconds that a rotated key stays valid, unless a call says otherwise."""
         self._unit_of_work = unit_of_work
         self._clock = clock
-        self._remembered: dict[str, tuple[float, ApiKey]] = {}
+        self._overlap = overlap
+        self._known = KnownKeys(unit_of_work, clock)
 
     def create(
-        self, *, name: str, project: str, scopes: Iterable[Scope], expires_at: datetime | None = None
+        self,
+        *,
+        name: str,
+        project: str,
+        scopes: Iterable[Scope],
+        expires_at: datetime | None = None,
+        limits: KeyLimits | None = None,
+        actor: str = OPERATOR,
     ) -> CreatedKey:
         """A new key; its project is made when it is new."""
         wanted = frozenset(scopes)
@@ -53,20 +75,23 @@ class Keys:
         if not (name.isprintable() and project.isprintable()):
             # a list of keys is read on a terminal, which obeys what it is told to print
             raise InvalidInput("The names of a key and of a project have printable characters only.")
-        prefix = secrets.token_hex(_PREFIX_BYTES)
-        secret = secrets.token_hex(_SECRET_BYTES)
-        new = NewKey(
-            prefix=prefix,
-            secret_hash=_hash(secret),
+        limits = _checked(limits or KeyLimits())
+        draft = NewKey(
+            prefix="",
+            secret_hash="",
             name=name,
             project=project,
             scopes=wanted,
             expires_at=expires_at,
+            limits=limits,
         )
         with self._unit_of_work() as tx:
-            key = tx.keys.add(new)
-        log.info("api_key_created", prefix=prefix, project=project, scopes=sorted(map(str, wanted)))
-        return CreatedKey(key=key, token=f"bf_{prefix}_{secret}")
+            created = _add(tx, draft)
+            key = created.key
+            told = {"name": name, "scopes": sorted(wanted), "expires_at": expires_at, **_told(limits)}
+            note(tx, Act.KEY_CREATE, key.prefix, project_id=key.project_id, actor=actor, **told)
+        log.info("api_key_created", prefix=key.prefix, project=project, scopes=sorted(map(str, wanted)))
+        return created
 
     def authenticate(self, token: str) -> ApiKey:
         """The key behind a token. Raises `KeyInvalid`, which does not tell whether the prefix is known."""
@@ -74,45 +99,120 @@ class Keys:
         prefix, _, secret = rest.partition("_")
         if kind != "bf" or not prefix or not secret or len(token) > 200 or not token.isascii():
             raise KeyInvalid
-        key = self._find(prefix)
+        found = self._known.find(prefix)
         # compare something in either case, so that an unknown prefix takes as long as a wrong secret
-        stored = key.secret_hash if key else _hash("")
+        stored = found.key.secret_hash if found else _hash("")
         proven = hmac.compare_digest(stored, _hash(secret))
-        if key is None or not proven or not key.usable(self._clock.now()):
+        if found is None or not proven or not found.key.usable(self._clock.now()):
             raise KeyInvalid
-        return key
+        self._known.touch(found)
+        return found.key
 
-    def list(self) -> tuple[ApiKey, ...]:
+    def list(self, project_id: int | None = None) -> tuple[ApiKey, ...]:
         """All keys, newest first."""
         with self._unit_of_work() as tx:
-            return tuple(tx.keys.list())
+            return tuple(tx.keys.list(project_id))
 
-    def revoke(self, prefix: str) -> None:
-        """From now on it is invalid. Raises `KeyNotFound`."""
+    def limit(
+        self,
+        prefix: str,
+        changes: Mapping[str, int | None],
+        *,
+        project_id: int | None = None,
+        actor: str = OPERATOR,
+    ) -> ApiKey:
+        """How often it may be used from now on; `changes`: fields of `KeyLimits`. Raises `KeyNotFound`."""
         with self._unit_of_work() as tx:
-            revoked = tx.keys.revoke(prefix)
-        self._remembered.pop(prefix, None)
-        if not revoked:
-            raise KeyNotFound(f"There is no active API key with the prefix {prefix}.")
+            key = _held(tx, prefix, project_id)
+            limits = _checked(replace(key.limits, **changes))
+            tx.keys.limit(prefix, limits)
+            note(tx, Act.KEY_LIMIT, prefix, project_id=key.project_id, actor=actor, **_told(limits))
+        self._known.forget(prefix)
+        log.info("api_key_limited", prefix=prefix, **_told(limits))
+        return replace(key, limits=limits)
+
+    def rotate(
+        self,
+        prefix: str,
+        *,
+        overlap: float | None = None,
+        project_id: int | None = None,
+        actor: str = OPERATOR,
+    ) -> RotatedKey:
+        """A new key of the same name, project, scopes and limits; the old one stays valid for `overlap` seconds.
+
+        One that expires is replaced by one that lives as long as it was made to. Raises `KeyNotFound`, also when it is
+        revoked or expired, and `KeyReplaced` when it was rotated before.
+        """
+        overlap = self._overlap if overlap is None else overlap
+        now = self._clock.now()
+        with self._unit_of_work() as tx:
+            old = _held(tx, prefix, project_id)
+            if old.replaced_by:
+                raise KeyReplaced(
+                    f"The API key {prefix} was rotated before: rotate {old.replaced_by}, which replaced it."
+                )
+            if not old.usable(now):
+                raise _not_found(prefix)
+            lives = old.expires_at - old.created_at if old.expires_at else None
+            draft = NewKey(
+                prefix="",
+                secret_hash="",
+                name=old.name,
+                project=old.project,
+                scopes=old.scopes,
+                expires_at=now + lives if lives else None,
+                limits=old.limits,
+            )
+            created = _add(tx, draft)
+            tx.keys.replace(prefix, by=created.key.prefix, overlap=overlap)
+            replaced = _held(tx, prefix, project_id)
+            told = {"replaced_by": created.key.prefix, "overlap_seconds": overlap}
+            note(tx, Act.KEY_ROTATE, prefix, project_id=old.project_id, actor=actor, **told)
+        self._known.forget(prefix)
+        log.info("api_key_rotated", prefix=prefix, replaced_by=created.key.prefix, overlap=overlap)
+        return RotatedKey(created=created, replaced=replaced)
+
+    def revoke(self, prefix: str, *, project_id: int | None = None, actor: str = OPERATOR) -> ApiKey:
+        """From now on it is invalid, here at once, elsewhere within 3 seconds. Raises `KeyNotFound`."""
+        with self._unit_of_work() as tx:
+            key = _held(tx, prefix, project_id)
+            if not tx.keys.revoke(prefix):
+                raise _not_found(prefix)
+            revoked = _held(tx, prefix, project_id)
+            note(tx, Act.KEY_REVOKE, prefix, project_id=key.project_id, actor=actor, name=key.name)
+        self._known.forget(prefix)
         log.info("api_key_revoked", prefix=prefix)
+        return revoked
 
-    def _find(self, prefix: str) -> ApiKey | None:
-        """From memory for a few seconds: a key is asked for with every request."""
-        now = self._clock.monotonic()
-        remembered = self._remembered.get(prefix)
-        if remembered and now - remembered[0] < _REMEMBER_SECONDS:
-            return remembered[1]
-        with self._unit_of_work() as tx:
-            key = tx.keys.find(prefix)
-            if key is not None:
-                tx.keys.touch(prefix)
-        if key is None:
-            self._remembered.pop(prefix, None)
-            return None
-        if len(self._remembered) >= _REMEMBER_KEYS:
-            self._remembered.clear()
-        self._remembered[prefix] = (now, key)
-        return key
+
+def _add(tx: Transaction, draft: NewKey) -> CreatedKey:
+    """Store it with a prefix and a secret of its own."""
+    prefix, secret = secrets.token_hex(_PREFIX_BYTES), secrets.token_hex(_SECRET_BYTES)
+    key = tx.keys.add(replace(draft, prefix=prefix, secret_hash=_hash(secret)))
+    return CreatedKey(key=key, token=f"bf_{prefix}_{secret}")
+
+
+def _held(tx: Transaction, prefix: str, project_id: int | None) -> ApiKey:
+    key = tx.keys.hold(prefix, project_id=project_id)
+    if key is None:
+        raise _not_found(prefix)
+    return key
+
+
+def _not_found(prefix: str) -> KeyNotFound:
+    return KeyNotFound(f"There is no active API key with the prefix {prefix}.")
+
+
+def _checked(limits: KeyLimits) -> KeyLimits:
+    """Raises `InvalidInput`."""
+    if any(value is not None and not 0 <= value <= _MOST_PER_HOUR for value in _told(limits).values()):
+        raise InvalidInput(f"A limit is a whole number from 0 (any number of requests) to {_MOST_PER_HOUR:,}.")
+    return limits
+
+
+def _told(limits: KeyLimits) -> dict[str, int | None]:
+    return {"submits_per_hour": limits.submits_per_hour, "reads_per_hour": limits.reads_per_hour}
 
 
 def _hash(secret: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from app.domain.analyses import Language
+from app.domain.audit import OPERATOR, Act
 from app.domain.errors import PromptInvalid, PromptLabelInUse, PromptNotFound, PromptsFull
 from app.domain.prompts import PromptConfig
 from app.domain.statistics import tally
@@ -24,6 +25,7 @@ from app.domain.stored_prompts import (
 from app.pipeline.prompt_files import tidy
 from app.pipeline.prompting import SMALL
 from app.pipeline.wording import cost, fits, master, problems
+from app.services.auditing import note
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +89,9 @@ class Prompts:
                 raise PromptNotFound(f"The prompt {name} has no version {wanted}.")
             return _version(tx, project_id, name, number)
 
-    def create(self, project_id: int, draft: PromptDraft, *, by: str, labels: Sequence[str] = ()) -> Created:
+    def create(
+        self, project_id: int, draft: PromptDraft, *, by: str, labels: Sequence[str] = (), actor: str = OPERATOR
+    ) -> Created:
         """The next version of its name, with these labels, unless the newest says the same.
 
         Raises `PromptInvalid`, `PromptsFull`.
@@ -111,11 +115,14 @@ class Prompts:
             for label in labels:
                 tx.prompts.label(project_id, draft.name, label, newest)
             found = _version(tx, project_id, draft.name, newest)
+            if new or labels:
+                told: dict[str, object] = {"version": newest, "new": new, "labels": labels}
+                note(tx, Act.PROMPT_CREATE, draft.name, project_id=project_id, actor=actor, **told)
         if new:
             log.info("prompt_version_created", prompt=draft.name, version=found.version)
         return Created(version=found, new=new)
 
-    def label(self, project_id: int, name: str, label: str, version: int) -> StoredPrompt:
+    def label(self, project_id: int, name: str, label: str, version: int, *, actor: str = OPERATOR) -> StoredPrompt:
         """Move a label. Raises `PromptNotFound`, `PromptInvalid`."""
         if label == LATEST:
             raise PromptInvalid(f"The label {LATEST} moves by itself.")
@@ -125,10 +132,11 @@ class Prompts:
                 raise PromptNotFound(f"The prompt {name} has no version {version}.")
             tx.prompts.label(project_id, name, label, version)
             found = _known(tx.prompts.get(project_id, name), name)
+            note(tx, Act.PROMPT_LABEL, name, project_id=project_id, actor=actor, label=label, version=version)
         log.info("prompt_label_moved", prompt=name, label=label, version=version, before=stored.labels.get(label))
         return found
 
-    def unlabel(self, project_id: int, name: str, label: str) -> None:
+    def unlabel(self, project_id: int, name: str, label: str, *, actor: str = OPERATOR) -> None:
         """Take a label away. Raises `PromptNotFound`, `PromptLabelInUse`."""
         with self._unit_of_work() as tx:
             stored = _held(tx, project_id, name)
@@ -137,9 +145,12 @@ class Prompts:
             if stored.split and label in stored.split.weights and _without(stored, label).at(label) is None:
                 raise PromptLabelInUse
             tx.prompts.label(project_id, name, label, None)
+            note(tx, Act.PROMPT_UNLABEL, name, project_id=project_id, actor=actor, label=label)
         log.info("prompt_label_removed", prompt=name, label=label)
 
-    def split(self, project_id: int, name: str, weights: Mapping[str, int] | None) -> StoredPrompt:
+    def split(
+        self, project_id: int, name: str, weights: Mapping[str, int] | None, *, actor: str = OPERATOR
+    ) -> StoredPrompt:
         """Share the services out between two labels; None: not any more. Raises `PromptNotFound`, `PromptInvalid`."""
         if weights is not None and (len(weights) != _LABELS or min(weights.values()) < 0 or not sum(weights.values())):
             raise PromptInvalid("A split has two labels with a weight each, not both 0.")
@@ -150,15 +161,18 @@ class Prompts:
                 raise PromptInvalid(f"The prompt {name} has no label {missing[0]}: set it first.")
             tx.prompts.split(project_id, name, None if weights is None else Split(weights=weights))
             found = _known(tx.prompts.get(project_id, name), name)
+            act = Act.PROMPT_UNSPLIT if weights is None else Act.PROMPT_SPLIT
+            note(tx, act, name, project_id=project_id, actor=actor, weights=weights)
         log.info("prompt_split", prompt=name, weights=None if weights is None else dict(weights))
         return found
 
-    def delete(self, project_id: int, name: str) -> None:
+    def delete(self, project_id: int, name: str, *, actor: str = OPERATOR) -> None:
         """No new analysis finds it. Its versions stay: analyses that wait use them. Raises `PromptNotFound`."""
         with self._unit_of_work() as tx:
             if tx.prompts.hold(project_id, name) is None:
                 raise PromptNotFound
             tx.prompts.delete(project_id, name)
+            note(tx, Act.PROMPT_DELETE, name, project_id=project_id, actor=actor)
         log.info("prompt_deleted", prompt=name)
 
     def statistics(self, project_id: int, name: str) -> Sequence[PromptTally]:

@@ -79,6 +79,13 @@ _GET = text(f"SELECT {_SHOWN} FROM analysis_results WHERE id = :id AND project_i
 _GET_WITH_LOG = text(
     f"SELECT {_SHOWN}, log_content, log_zstd FROM analysis_results WHERE id = :id AND project_id = :project_id"
 )
+_GET_ALL = text(f"""
+    SELECT {_SHOWN} FROM analysis_results WHERE project_id = :project_id AND id = ANY(CAST(:ids AS bigint[]))
+""")
+_ENDED = text("""
+    SELECT wanted.id FROM unnest(CAST(:ids AS bigint[])) AS wanted (id)
+    LEFT JOIN analysis_results r ON r.id = wanted.id WHERE r.id IS NULL OR r.finished_at IS NOT NULL
+""")
 _CANCEL = text(f"""
     WITH moved AS (
         UPDATE analysis_results SET
@@ -165,10 +172,20 @@ class PostgresAnalyses:
             values["before_at"], values["before_id"] = wanted.before
         statement = text(
             f"SELECT {_SHOWN} FROM analysis_results WHERE {' AND '.join(conditions)} "
-            "ORDER BY created_at DESC, id DESC LIMIT :limit"
+            "ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset"
         )
-        values |= {"project_id": wanted.project_id, "limit": wanted.limit + 1}
+        values |= {"project_id": wanted.project_id, "limit": wanted.limit + 1, "offset": wanted.offset}
         return [_analysis(row) for row in self._connection.execute(statement, values).mappings()]
+
+    def get_all(self, project_id: int, analysis_ids: Sequence[int]) -> Mapping[int, Analysis]:
+        """Those of a project that are still there, by id."""
+        values = {"project_id": project_id, "ids": list(analysis_ids)}
+        rows = self._connection.execute(_GET_ALL, values).mappings()
+        return {row["id"]: _analysis(row) for row in rows}
+
+    def ended(self, analysis_ids: Sequence[int]) -> Sequence[int]:
+        """Those that have ended, or are not there."""
+        return [row.id for row in self._connection.execute(_ENDED, {"ids": list(analysis_ids)})]
 
     def cancel(self, project_id: int, analysis_id: int) -> Status | None:
         """Cancel at once when it waits, ask its worker when it runs. The state after; None when unknown."""

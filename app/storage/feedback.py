@@ -15,6 +15,10 @@ _SAY = text("""
     ON CONFLICT (analysis_id) DO UPDATE SET rating = excluded.rating, comment = excluded.comment, updated_at = now()
     RETURNING updated_at
 """)
+_GET = text("""
+    SELECT f.rating, f.comment, f.updated_at FROM feedback f JOIN analysis_results r ON r.id = f.analysis_id
+    WHERE r.id = :id AND r.project_id = :project_id
+""")
 _COUNT = text("""
     INSERT INTO prompt_feedback AS counted (project_id, prompt_name, prompt_version, up, down)
     VALUES (:project_id, :name, :version, :up, :down)
@@ -28,6 +32,15 @@ class PostgresFeedbacks:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def get(self, project_id: int, analysis_id: int) -> Feedback | None:
+        """What was said last. None: nothing, or there is no such analysis."""
+        row = self._connection.execute(_GET, {"id": analysis_id, "project_id": project_id}).first()
+        if row is None:
+            return None
+        return Feedback(
+            analysis_id=analysis_id, rating=Rating(row.rating), comment=row.comment, updated_at=row.updated_at
+        )
 
     def rate(self, project_id: int, analysis_id: int, rating: Rating, comment: str | None) -> Feedback | None:
         """The last word counts, once. None: there is no such completed analysis.

@@ -21,9 +21,15 @@ _WAITING = "status IN ('queued', 'retrying')"
 _GIVEN = """log_content text, log_zstd text, log_bytes integer, log_hash text, bytes_replaced integer,
     service_name text, environment text, analysis_type text, priority smallint, language text, metadata jsonb,
     request_id text, correlation_id text, idempotency_key text, request_hash text, cache_key text,
-    question_key text, callback jsonb, mask text, prompt_name text, prompt_version integer"""
+    question_key text, callback jsonb, prompt_name text, prompt_version integer, requested_model text, tags jsonb,
+    cache text, mask text, deadline_at float"""
 _NAMES = ", ".join(column.split()[0] for column in _GIVEN.split(","))
-_VALUES = _NAMES.replace("log_zstd", "decode(log_zstd, 'base64')")
+#: What is not stored as it is given.
+_MADE = {
+    "log_zstd": "decode(given.log_zstd, 'base64')",
+    "deadline_at": "now() + make_interval(secs => given.deadline_at)",
+}
+_VALUES = ", ".join(_MADE.get(name, f"given.{name}") for name in _NAMES.split(", "))
 _FROM_BATCH = f"json_to_recordset(CAST(:rows AS json)) AS given (number integer, other_id bigint, {_GIVEN})"
 _ON_KNOWN_KEY = "ON CONFLICT (project_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"
 
@@ -70,11 +76,7 @@ _INSERT_ANSWERED = text(f"""
         INSERT INTO analysis_results (project_id, source, queue, provider, {_NAMES}, status, stage, started_at,
             finished_at, duration_seconds, model, cached_from, response, severity, diagnosis, coverage, likeness,
             usage)
-        SELECT :project_id, :source, :queue, a.provider, {
-    ", ".join(f"given.{name}" for name in _NAMES.split(", ")).replace(
-        "given.log_zstd", "decode(given.log_zstd, 'base64')"
-    )
-}, 'completed', a.stage, now(),
+        SELECT :project_id, :source, :queue, a.provider, {_VALUES}, 'completed', a.stage, now(),
             now(), 0, a.model, a.id, a.response, a.severity, a.diagnosis, a.coverage, a.likeness, CAST('{{}}' AS jsonb)
         FROM {_FROM_BATCH} JOIN analysis_results a ON a.id = given.other_id ORDER BY number
         {_ON_KNOWN_KEY} RETURNING {MOVED}, idempotency_key
@@ -128,6 +130,10 @@ class PostgresIntake:
         if any(one.fate is Fate.QUEUED for one in placed.values()):
             self._connection.execute(_NOTIFY)
         return [placed[str(one.submission.idempotency_key)] for one in entries]
+
+    def board(self, cache_keys: Sequence[str]) -> None:
+        """Until the transaction ends, nobody else submits any of these: before several `add_all`, all of theirs."""
+        self._connection.execute(_BOARDING, {"keys": list(cache_keys)})
 
     def open_work(self, limit: int) -> int:
         """Analyses that wait for a worker; counted up to `limit`."""
@@ -212,7 +218,7 @@ class PostgresIntake:
             if row is None:
                 continue
             fate = Fate.KNOWN if row.request_hash == one.request_hash else Fate.CONFLICT
-            if fate is Fate.KNOWN and row.told:
+            if fate is Fate.KNOWN and row.told and lane.announce_again:
                 fate = Fate.ANNOUNCED
                 again.append({"id": row.id, "callback": one.submission.callback})
             placed[_key(one)] = Entered(fate=fate, analysis_id=row.id)
@@ -249,6 +255,11 @@ def _row(number: int, entry: Entry, other_id: int | None) -> dict[str, Any]:
         "cache_key": entry.cache_key,
         "question_key": entry.question_key,
         "callback": asked.callback,
+        "requested_model": asked.model,
+        "tags": asked.tags,
+        "cache": asked.cache,
+        # seconds from now
+        "deadline_at": asked.deadline_seconds,
         "mask": asked.mask or Mask.NONE,
         **codecs.prompt_columns(asked.prompt_version),
     }

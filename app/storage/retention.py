@@ -21,6 +21,10 @@ _DELETE = text(f"""
             )
         ORDER BY r.finished_at LIMIT :limit FOR UPDATE SKIP LOCKED
     )
+    , incomplete AS (
+        -- its counts would not add up any more
+        DELETE FROM batches b USING batch_items i JOIN old ON old.id = i.analysis_id WHERE b.id = i.batch_id
+    )
     DELETE FROM analysis_results r USING old WHERE r.id = old.id
 """)
 _EMPTY = text(f"""

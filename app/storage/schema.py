@@ -3,7 +3,7 @@
 Alembic is imported where it migrates: it takes 0.3 s, and every process asks where the schema stands.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +55,12 @@ def current(url: str) -> str | None:
 
 def head() -> str:
     """The revision this version of Bifrost needs: migrations are numbered, the last one is the newest."""
-    return max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+    return revisions()[-1]
+
+
+def revisions() -> Sequence[str]:
+    """All that this version of Bifrost knows, the oldest first."""
+    return sorted(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
 def health(engine: Engine, needed: str) -> Health:

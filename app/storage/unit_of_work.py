@@ -8,7 +8,10 @@ from typing import cast
 from sqlalchemy import Connection, Engine
 
 from app.storage.analyses import PostgresAnalyses
+from app.storage.audit import PostgresAuditLog
+from app.storage.batches import PostgresBatches
 from app.storage.bridges import PostgresBridges
+from app.storage.budgets import PostgresBudgets
 from app.storage.claims import PostgresClaims
 from app.storage.dead_letters import PostgresDeadLetters
 from app.storage.dead_records import PostgresDeadRecords
@@ -57,6 +60,16 @@ class PostgresTransaction:
     def keys(self) -> PostgresKeys:
         """API keys."""
         return PostgresKeys(self._connection)
+
+    @cached_property
+    def audit(self) -> PostgresAuditLog:
+        """Administrative acts."""
+        return PostgresAuditLog(self._connection)
+
+    @cached_property
+    def budgets(self) -> PostgresBudgets:
+        """What projects may spend."""
+        return PostgresBudgets(self._connection)
 
     @cached_property
     def outbox(self) -> PostgresOutbox:
@@ -112,6 +125,11 @@ class PostgresTransaction:
     def feedbacks(self) -> PostgresFeedbacks:
         """What people say of analyses."""
         return PostgresFeedbacks(self._connection)
+
+    @cached_property
+    def batches(self) -> PostgresBatches:
+        """Batches."""
+        return PostgresBatches(self._connection)
 
 
 class PostgresUnitOfWork:

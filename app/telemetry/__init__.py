@@ -1,5 +1,6 @@
 """How Bifrost tells what it does: the log's format and context, and the metrics, each in one place."""
 
+from app.telemetry.budgets import BudgetMetrics
 from app.telemetry.logs import bind, bound, configure_logging, unbind
 from app.telemetry.metrics import (
     clear_metrics,
@@ -16,9 +17,11 @@ from app.telemetry.metrics import (
     share_metrics,
     shared_directory,
 )
-from app.telemetry.records import count_published, count_records, observe_batch
+from app.telemetry.records import BridgeMetrics, count_published, count_records, observe_batch
 
 __all__ = [
+    "BridgeMetrics",
+    "BudgetMetrics",
     "bind",
     "bound",
     "clear_metrics",

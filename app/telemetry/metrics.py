@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from app.domain.announcements import OutboxDepth
 from app.domain.guards import Load
-from app.domain.records import BridgeState
 from app.domain.storage_ports import QueueDepth, Swept
-from app.telemetry.records import BridgeMetrics, make_metrics
+from app.telemetry.records import make_metrics
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
     from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import Collector
 
 #: Seconds; the rules answer in milliseconds, a large model on a small machine in minutes.
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -128,18 +128,19 @@ def exposition(
     *,
     loads: Callable[[], Sequence[Load]] = tuple,
     outbox: Callable[[], Sequence[OutboxDepth]] = tuple,
-    bridges: Callable[[], Sequence[BridgeState]] = tuple,
+    further: "Iterable[Collector]" = (),
     more: "Iterable[CollectorRegistry]" = (),
 ) -> tuple[bytes, str]:
-    """Everything for Prometheus, and its content type: the shared processes or this one, and the queues right now."""
+    """Everything for Prometheus, and its content type: the shared processes or this one, and the queues right now.
+
+    `further`: collectors of what else is asked of the store.
+    """
     from prometheus_client import CollectorRegistry
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(
-        _Sources((*_counted(more), _Queues(depths), _Guards(loads), _Outbox(outbox), BridgeMetrics(bridges)))
-    )
+    registry.register(_Sources((*_counted(more), _Queues(depths), _Guards(loads), _Outbox(outbox), *further)))
     return encode(registry), content_type
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.container import Container, build
 from app.domain.analyses import CacheMode, Source, Submission
-from app.domain.keys import Scope
+from app.domain.keys import UNLIMITED, Scope
 from app.embedded import EmbeddedServers
 from app.settings import load
 from app.storage.schema import upgrade
@@ -75,7 +75,7 @@ def bench(directory: Path) -> Iterator[Bench]:
             supervisor.start(Child(name=name, argv=argv, env=environ, grace=15))
         container = build(settings)
         try:
-            key = container.keys.create(name="bench", project="bench", scopes=frozenset(Scope))
+            key = container.keys.create(name="bench", project="bench", scopes=frozenset(Scope), limits=UNLIMITED)
             made = Bench(container=container, supervisor=supervisor, project=key.key.project_id)
             made.submit("warm-up", 200)
             _drained(made)

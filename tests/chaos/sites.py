@@ -202,7 +202,7 @@ class Site:
     def _prepare(self, more: Mapping[str, str]) -> None:
         """The schema, a key, and the environment of the processes."""
         from app.container import build
-        from app.domain.keys import Scope
+        from app.domain.keys import UNLIMITED, Scope
         from app.settings import load
         from app.storage.schema import upgrade
 
@@ -223,7 +223,9 @@ class Site:
         }
         parts = build(load({**self._environ, "BIFROST_DATABASE_URL": self.database_url}))
         try:
-            self.api_key = parts.keys.create(name="chaos", project="chaos", scopes=frozenset(Scope)).token
+            self.api_key = parts.keys.create(
+                name="chaos", project="chaos", scopes=frozenset(Scope), limits=UNLIMITED
+            ).token
         finally:
             parts.close()
 

@@ -1,12 +1,14 @@
 """The services on a real store, with providers of a test's choice, and a dispatcher and workers in miniature."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from app.clock import SystemClock
 from app.domain.analyses import ALONE_QUEUE, TERMINAL, Analysis, Mask
 from app.domain.ports import Guard, Provider
+from app.domain.storage_ports import Transaction
 from app.guards.open_guard import OpenGuard
 from app.pipeline.preparation import PreparationLimits
 from app.providers.rules import Rules
@@ -15,6 +17,7 @@ from app.services.answering import AnswerPolicy
 from app.services.asking import Asking
 from app.services.execution import Execution, ExecutionPolicy
 from app.services.guarding import Guarding, Patience
+from app.services.metering import unmetered
 from app.services.recalling import RecallPolicy
 from app.services.routing import Routing
 from app.services.settling import RetryPolicy
@@ -83,6 +86,8 @@ def kernel(  # noqa: PLR0913 - what tests change, all by name
     guard: Guard | None = None,
     mask: Mask = Mask.NONE,
     preparation: PreparationLimits = _PREPARATION,
+    meter: Callable[[Provider, int], Provider] = unmetered,
+    afford: Callable[[Transaction, int], None] = lambda _tx, _project: None,
 ) -> Kernel:
     """With these providers and the rules; `auto` is their order unless told."""
     made = {provider.name: provider for provider in (*providers, Rules())}
@@ -90,7 +95,14 @@ def kernel(  # noqa: PLR0913 - what tests change, all by name
     routing = Routing(providers=made, auto=chain)
     return Kernel(
         store=store,
-        analyses=Analyses(store.unit_of_work, routing, max_log_bytes=max_log_bytes, cache_ttl=cache_ttl, mask=mask),
+        analyses=Analyses(
+            store.unit_of_work,
+            routing,
+            max_log_bytes=max_log_bytes,
+            cache_ttl=cache_ttl,
+            mask=mask,
+            afford=afford,
+        ),
         execution=Execution(
             store.unit_of_work,
             routing,
@@ -98,6 +110,7 @@ def kernel(  # noqa: PLR0913 - what tests change, all by name
                 Asking(max_output_tokens=300),
                 guard or OpenGuard(),
                 patience=Patience(resting=PATIENCE, busy=PATIENCE, longest_pause=0.1),
+                meter=meter,
             ),
             policy=ExecutionPolicy(
                 lease=60,

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from app.clock import SystemClock
 from app.domain.analyses import TERMINAL, Analysis, Filter, Stage, Status, Submission
 from app.domain.announcements import OutboxDepth
+from app.domain.budgets import BudgetState
 from app.domain.errors import (
     AnalysisFinished,
     AnalysisNotFound,
@@ -21,6 +22,7 @@ from app.domain.errors import (
 from app.domain.guards import Load
 from app.domain.keys import ApiKey, Scope
 from app.domain.ports import Health
+from app.domain.rates import Rate, Standing
 from app.domain.records import BridgeState
 from app.domain.statistics import Counts, ModelTally, Summary, tally
 from app.domain.storage_ports import QueueDepth
@@ -30,6 +32,7 @@ from app.pipeline.windows import WindowLimits
 from app.providers.rules import Rules
 from app.services.analyses import Page, Submitted
 from app.services.bridges import BridgesStatus
+from app.services.exports import Exports
 from app.services.previews import PreviewPolicy, Previews
 from app.services.routing import RULES, Routing
 from app.settings import Settings
@@ -77,6 +80,7 @@ class Analyses:
         self.wanted = wanted
         mine = sorted((a for a in self.stored.values() if a.project_id == wanted.project_id), key=_place, reverse=True)
         mine = [a for a in mine if wanted.before is None or _place(a) < wanted.before]
+        mine = mine[wanted.offset :]
         items = tuple(mine[: wanted.limit])
         return Page(items=items, next_before=_place(items[-1]) if len(mine) > wanted.limit else None)
 
@@ -183,6 +187,39 @@ class Statistics:
         return Summary(hours=hours, since=_START, total=tally(self.counts), models=models)
 
 
+class Budgets:
+    """Nobody has one."""
+
+    def states(self) -> tuple[BudgetState, ...]:
+        return ()
+
+
+class Rates:
+    """Counts nothing unless `standing` says where everybody stands."""
+
+    def __init__(self) -> None:
+        self.standing: Standing | None = None
+        self.taken: list[tuple[str, Rate, int]] = []
+
+    def take(self, key: ApiKey, rate: Rate, *, count: int = 1) -> Standing | None:
+        self.taken.append((key.prefix, rate, count))
+        return self.standing
+
+
+@dataclass
+class Waiting:
+    """Time passes at once; `meanwhile` happens in it."""
+
+    analyses: Analyses
+    meanwhile: Callable[[int], object] = lambda _: None
+    waited: float | None = None
+
+    def until_ended(self, analysis: Analysis, timeout: float) -> Analysis:
+        self.waited = timeout
+        self.meanwhile(analysis.id)
+        return self.analyses.stored[analysis.id]
+
+
 @dataclass
 class Parts:
     """Looks to the API like a container."""
@@ -194,6 +231,10 @@ class Parts:
     def __post_init__(self) -> None:
         self.analyses = Analyses(self.settings.limits.max_log_bytes)
         self.announcing = Announcing()
+        self.rates = Rates()
+        self.budgets = Budgets()
+        self.waiting = Waiting(self.analyses)
+        self.exports = Exports(self.analyses, room=1, page=2)
         self.bridges = Bridges()
         self.statistics = Statistics()
         self.previews = make_previews(self.analyses, max_log_bytes=self.settings.limits.max_log_bytes)

@@ -2,6 +2,7 @@
 
 import json
 
+from app.domain.offers import Offer
 from app.domain.ports import Health, Watch
 from app.domain.prompts import Completion, Prompt, Usage
 from app.providers.rules.answering import answer
@@ -30,3 +31,8 @@ class Rules:
     def health(self) -> Health:
         """Always fine: nothing is needed."""
         return Health(name=self.name, ok=True, detail=f"{len(load().signatures)} signatures")
+
+    def offer(self) -> Offer:
+        """One, of our own."""
+        detail = f"No model: {len(load().signatures)} signatures."
+        return Offer(provider=self.name, model=MODEL, models=(MODEL,), listed=True, detail=detail)

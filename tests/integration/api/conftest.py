@@ -4,15 +4,21 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.container import Container, build
-from app.domain.keys import Scope
+from app.domain.keys import UNLIMITED, Scope
 from app.settings import Settings
 from app.web import create_app
 from tests.support.receivers import SECRET
 
 
 @pytest.fixture
-def container(database_url, redis_url) -> Iterator[Container]:
-    settings = {
+def settings() -> dict[str, object]:
+    """More of them."""
+    return {}
+
+
+@pytest.fixture
+def container(database_url, redis_url, settings) -> Iterator[Container]:
+    settings = settings | {
         "database": {"url": database_url},
         "redis": {"url": redis_url},
         "limits": {"max_log_bytes": 1_000_000},
@@ -26,7 +32,8 @@ def container(database_url, redis_url) -> Iterator[Container]:
 @pytest.fixture
 def token(container) -> str:
     """A key for everything."""
-    return container.keys.create(name="test", project="default", scopes=frozenset(Scope)).token
+    made = container.keys.create(name="test", project="default", scopes=frozenset(Scope), limits=UNLIMITED)
+    return made.token
 
 
 @pytest.fixture

@@ -132,6 +132,23 @@ def test_a_discarded_one_is_gone_from_the_list_and_not_from_the_history(api, fai
     assert api.get(f"{ANALYSES}/{analysis_id}").json["status"] == "failed"
 
 
+def test_replaying_and_discarding_are_in_the_audit_log(api, fail, token):
+    first, second, third = fail(), fail(), fail(service_name="shop")
+    api.post(f"{URL}/analysis-{first}/replay")
+    api.delete(f"{URL}/analysis-{second}")
+    api.delete(f"{URL}/analysis-{second}")
+    api.post(f"{URL}/replay", json={"service_name": "nobody"})
+    api.post(f"{URL}/replay", json={"service_name": "shop"})
+    assert third
+    found = [entry for entry in api.get("/api/v1/audit-log").json["items"] if entry["actor"] == token.split("_")[1]]
+    assert [(entry["act"], entry["subject"]) for entry in found] == [
+        ("dead_letter.replay", "all"),
+        ("dead_letter.discard", f"analysis-{second}"),
+        ("dead_letter.replay", f"analysis-{first}"),
+    ]
+    assert (found[0]["details"]["count"], found[0]["details"]["service_name"]) == (1, "shop")
+
+
 @pytest.mark.parametrize("identity", ["1", "analysis-0", "kafka-1", "analysis-9223372036854775808", "analysis-77", "x"])
 def test_what_is_no_dead_letter_is_only_unknown(api, identity):
     for answer in (api.get(f"{URL}/{identity}"), api.delete(f"{URL}/{identity}"), api.post(f"{URL}/{identity}/replay")):

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from app.container import build
-from app.domain.keys import Scope
+from app.domain.keys import UNLIMITED, Scope
 from app.settings import Settings
 from tests.support.waiting import until
 from tests.support.web_server import WebServer
@@ -70,7 +70,9 @@ def shared_session(shared_url):
     """With a key of `shared`."""
     container = build(Settings.model_validate({"database": {"url": shared_url}}))
     with closing(container), requests.Session() as made:
-        made.headers["X-API-Key"] = container.keys.create(name="t", project="t", scopes=frozenset(Scope)).token
+        made.headers["X-API-Key"] = container.keys.create(
+            name="t", project="t", scopes=frozenset(Scope), limits=UNLIMITED
+        ).token
         yield made
 
 
@@ -245,6 +247,24 @@ def test_its_log_is_json_with_the_requests_id_on_every_line_of_it(shared, shared
     assert shared_session.headers["X-API-Key"] not in str(shared.said())
 
 
+def test_a_revoked_key_is_refused_by_every_process_within_seconds(shared, shared_session):
+    made = shared_session.post(f"{shared.url}/api/v1/api-keys", json={"name": "short"}, timeout=20).json()
+
+    def statuses() -> set[int]:
+        # each on a connection of its own, so that both processes are asked
+        with ThreadPoolExecutor(8) as pool:
+            asked = pool.map(
+                lambda _: requests.get(shared.url + PATH, headers=headers, timeout=20).status_code, range(24)
+            )
+            return set(asked)
+
+    headers = {"X-API-Key": made["token"]}
+    assert statuses() == {200}
+    revoked = shared_session.post(f"{shared.url}/api/v1/api-keys/{made['prefix']}/revoke", timeout=20)
+    assert revoked.status_code == 200
+    until(lambda: statuses() == {401}, timeout=5, what="every process has forgotten the key")
+
+
 def test_nothing_of_it_is_left_when_it_stops(server, tmp_path):
     workers = _workers(server)
     server.stop()
@@ -281,3 +301,21 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_whoever_waits_for_an_analysis_is_answered_before_the_server_ends(server, database_url, redis_url):
+    container = build(Settings.model_validate({"database": {"url": database_url}, "redis": {"url": redis_url}}))
+    with closing(container):
+        key = container.keys.create(name="test", project="default", scopes=frozenset(Scope)).token
+    headers = {"X-API-Key": key}
+    with ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(
+            requests.post, f"{server.url}/analyze?wait=40", data=b"log", headers=headers | TEXT, timeout=30
+        )
+        listed = f"{server.url}{PATH}"
+        until(lambda: requests.get(listed, headers=headers, timeout=5).json()["items"])
+        server.process.terminate()
+        answer = waiting.result(timeout=15)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    server.process.wait(timeout=15)
+    assert "Traceback" not in str(server.said())

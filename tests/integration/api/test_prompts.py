@@ -261,9 +261,12 @@ def test_only_a_completed_analysis_is_rated(api, container):
     place = api.post(ANALYSES, json={"log_content": "ERROR log", "source": "rules"}).headers["Location"]
     assert api.put(f"{place}/feedback", json={"rating": "up"}).json["code"] == "nothing_to_rate"
     assert api.put(f"{ANALYSES}/999/feedback", json={"rating": "up"}).json["code"] == "analysis_not_found"
+    assert api.get(f"{place}/feedback").json["code"] == "not_found"
+    assert api.get(f"{ANALYSES}/999/feedback").json["code"] == "analysis_not_found"
     container.execution.prepare(int(place.rpartition("/")[2]), owner="test")
     answer = api.put(f"{place}/feedback", json={"rating": "up", "comment": "right\nindeed"})
     assert (answer.status_code, answer.json["rating"], answer.json["comment"]) == (200, "up", "right\nindeed")
+    assert api.get(f"{place}/feedback").json == answer.json
     assert api.put(f"{place}/feedback", json={"rating": "down"}).json["comment"] is None
 
 

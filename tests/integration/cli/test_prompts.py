@@ -160,6 +160,7 @@ def test_an_edited_file_becomes_a_new_version(run, write, tmp_path):
         ("---\nname: triage\nlanguage: en\nrun: this\n---\nx", "unknown fields: run"),
         ("---\nname: [\n---\nx", "not YAML"),
         ("---\nname: triage\nlanguage: en\nversion: one\n---\nx", "`version` must be"),
+        ("---\nname: triage\nlanguage: en\n---\n{{nope}}", "There is no field nope"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_and_nothing_is_stored(run, tmp_path, content, told):
@@ -182,4 +183,6 @@ def test_a_diagnosis_is_rated(run, container):
     container.execution.prepare(submitted.analysis.id, owner="test")
     done = run("feedback", submitted.analysis.id, "down", "--comment", "no", "--json")
     assert (done.exit_code, json.loads(done.stdout)["comment"]) == (0, "no")
+    assert run("feedback", submitted.analysis.id).stdout == "down: no\n"
+    assert run("feedback", submitted.analysis.id, "--comment", "why").exit_code == 2
     assert run("prompts", "stats", "default").stderr.startswith("No analysis that used it")

@@ -177,3 +177,22 @@ def test_what_somebody_holds_is_passed_over(store):
     retention(store).delete_batch()
     assert kept(store) == []
     assert free
+
+
+def test_a_batch_goes_with_the_first_of_its_analyses(store):
+    old, young, other = ended(store, 91), ended(store, 89), ended(store, 1)
+    for name, ids in (("mixed", (old, young)), ("young", (young, other))):
+        add = "INSERT INTO batches (project_id, total, request_hash) VALUES (:project, 2, :name) RETURNING id"
+        batch = store.ask(add, project=store.project, name=name)
+        for position, number in enumerate(ids):
+            store.run(
+                "INSERT INTO batch_items VALUES (:batch, :position, 'x', :number)",
+                batch=batch,
+                position=position,
+                number=number,
+            )
+    count(store)
+    assert not retention(store).delete_batch()
+    assert kept(store) == [young, other]
+    assert store.rows("SELECT request_hash, total FROM batches") == [("young", 2)]
+    assert store.ask("SELECT count(*) FROM batch_items") == 2

@@ -1,9 +1,15 @@
+import importlib
+import pkgutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
 
+import migrations.versions
+from app.domain.audit import OPERATOR, Act, NewEntry
+from app.domain.budgets import Budget, Spending
 from app.domain.errors import MigrationsPending, StorageUnavailable
+from app.domain.keys import UNLIMITED
 from app.domain.storage_ports import Fingerprint
 from app.settings import Database
 from app.storage import schema
@@ -56,12 +62,35 @@ def fill(store: Store) -> None:
     told = store.added()
     store.set(told, "callback = '{}'")
     store.conclude(store.claimed(told))
+    with store.unit_of_work() as tx:
+        tx.budgets.set(store.project, Budget(tokens=100))
+        tx.budgets.reserve(store.project, Spending(requests=1, tokens=10))
+        tx.audit.add(NewEntry(project_id=store.project, actor=OPERATOR, act=Act.BUDGET_SET, subject="default"))
     for count in (
+        "SELECT count(*) FROM budget_uses",
+        "SELECT count(*) FROM audit_log",
         "SELECT count(*) FROM analysis_attempts",
         "SELECT count(*) FROM analysis_preparations",
         "SELECT count(*) FROM outbox",
     ):
         assert store.ask(count) > 0
+
+
+def test_a_key_from_before_there_were_limits_has_none(empty):
+    schema.upgrade(empty.url)
+    [name] = [
+        module.name for module in pkgutil.iter_modules(migrations.versions.__path__) if module.name.endswith("_keys")
+    ]
+    schema.downgrade(empty.url, importlib.import_module(f"migrations.versions.{name}").down_revision)
+    project = empty.new_project("default")
+    empty.run(
+        """INSERT INTO api_keys (prefix, secret_hash, name, project_id, scopes)
+           VALUES ('p', 'h', 'n', :project, '{read}')""",
+        project=project,
+    )
+    schema.upgrade(empty.url)
+    with empty.unit_of_work() as tx:
+        assert tx.keys.find("p").limits == UNLIMITED
 
 
 def test_upgrading_again_changes_nothing_and_keeps_the_rows(empty):

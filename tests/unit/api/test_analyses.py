@@ -230,7 +230,7 @@ def test_the_log_comes_only_when_asked_for(keyed):
     keyed.post(URL, json={"log_content": "it failed"})
     assert keyed.get(f"{URL}/1?include=log_content").json["log_content"] == "it failed"
     assert fields(keyed.get(f"{URL}/1?include=everything")) == ["include"]
-    assert fields(keyed.get(f"{URL}/1?wait=30")) == ["wait"]
+    assert fields(keyed.get(f"{URL}/1?wait_for=30")) == ["wait_for"]
 
 
 def test_an_unfinished_analysis_says_when_to_look_again(keyed):

@@ -1,9 +1,12 @@
 """Which logs the arguments stand for."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from app.cli.exits import Stop
-from app.cli.inputs import Place, places, read
+from app.cli.inputs import Place, everything, places, read
 
 pytestmark = pytest.mark.unit
 
@@ -57,3 +60,29 @@ def test_bytes_that_are_no_text_are_kept_for_the_server_to_count(tmp_path):
     log = read(Place(name=str(path)))
     assert log
     assert (log.data, log.bytes_replaced) == (b"caf\xe9\n", 1)
+
+
+def test_everything_named_like_a_log_is_found_and_what_is_none_has_its_trouble(tmp_path):
+    inside = tmp_path / "logs"
+    (inside / "deep.log").mkdir(parents=True)
+    (inside / "deep.log" / "a.log").write_text("a")
+    (inside / "none.log").mkdir()
+    (inside / ".git").mkdir()
+    (inside / ".git" / "x.log").write_text("hidden")
+    (inside / "notes.md").write_text("none")
+    (inside / "b.txt.gz").write_text("b")
+    (inside / "gone.log").symlink_to("nowhere")
+    (inside / "round.log").symlink_to("round.log")
+    (tmp_path / "secret").write_text("outside")
+    (inside / "out.log").symlink_to(tmp_path / "secret")
+    os.mkfifo(inside / "pipe.log")
+    found = {Path(place.name).relative_to(inside).as_posix(): place.trouble for place in everything(inside)}
+    assert found == {
+        "b.txt.gz": None,
+        "deep.log/a.log": None,
+        "gone.log": "a link that leads nowhere.",
+        "none.log": "a directory, not a file.",
+        "out.log": "a link that leads out of the directory.",
+        "pipe.log": "not a regular file.",
+        "round.log": "a link that leads nowhere.",
+    }

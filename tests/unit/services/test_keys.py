@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.audit import NewEntry
 from app.domain.errors import InvalidInput, KeyInvalid, KeyNotFound
 from app.domain.keys import ApiKey, NewKey, Scope
 from app.services.keys import Keys
@@ -23,11 +24,19 @@ class KeysInMemory:
     def keys(self) -> "KeysInMemory":
         return self
 
+    @property
+    def audit(self) -> "KeysInMemory":
+        return self
+
     @contextmanager
     def __call__(self):
         yield self
 
-    def add(self, key: NewKey) -> ApiKey:
+    single = __call__
+
+    def add(self, key: NewKey | NewEntry) -> ApiKey | None:
+        if isinstance(key, NewEntry):
+            return None
         made = ApiKey(
             prefix=key.prefix,
             secret_hash=key.secret_hash,
@@ -47,7 +56,10 @@ class KeysInMemory:
         self.looked += 1
         return self.stored.get(prefix)
 
-    def list(self) -> list[ApiKey]:
+    def hold(self, prefix: str, *, project_id: int | None = None) -> ApiKey | None:
+        return self.stored.get(prefix)
+
+    def list(self, project_id: int | None = None) -> list[ApiKey]:
         return [*self.stored.values()]
 
     def revoke(self, prefix: str) -> bool:
