@@ -108,7 +108,7 @@ LABELS: tuple[Rule, ...] = (
     Rule(
         kind="URL_PASSWORD",
         trigger=r"(?i:jdbc:oracle:\w+:[^\s/@:]+/[^\s@]+@)",
-        pattern=rf"(?i)jdbc:oracle:\w+:[^\s/@:]+/{PLACEHOLDER}(?P<value>[^\s@]+)@",
+        pattern=rf"(?i)jdbc:oracle:\w+:[^\s/@:]+/{PLACEHOLDER}(?P<value>[^\s'\"<>]+)@",
     ),
     Rule(
         # without its dash, with another one or with other digits: only beside its name
