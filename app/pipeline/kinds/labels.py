@@ -27,14 +27,17 @@ _RESIDENT = r"rrn|jumin(?:_?(?:no|number))?|resident(?:_?registration)?_?(?:no|n
 )
 _KOREAN_PHONE = spelled("휴대폰(?:번호)?|핸드폰(?:번호)?|전화(?:번호)?|연락처")
 _PHONE = rf"(?:mobile|cell|tele|tel|phone)(?:[_-]?phone)?(?:[_-]?(?:no|num|number))?|{_KOREAN_PHONE}"
-_AFTER = rf"{QUOTE}?[ \t]{{0,2}}(?:{_COLON}|[ \t])[ \t]{{0,2}}{QUOTE}?"
+_AFTER = rf"{_PARTICLE}?{QUOTE}?[ \t]{{0,2}}(?:{_COLON}|[ \t(])[ \t]{{0,2}}{QUOTE}?"
 
 LABELS: tuple[Rule, ...] = (
     Rule(
         # an owner's `PASS` or `PW`: whatever was assigned
         kind="SECRET",
-        trigger=rf"(?i:(?:{_OWNER})[_.-]?(?:pass|pw){QUOTE}?=[^\s=])",
-        pattern=rf"(?i)(?:{_OWNER})[_.-]?(?:pass|pw){QUOTE}?=[\"']?{PLACEHOLDER}(?P<value>{_BARE}{{3,}})",
+        trigger=rf"(?i:(?:{_OWNER})[_.-]?(?:pass|pw){QUOTE}?(?:=|:[ \t]{{1,3}})[^\s=])",
+        pattern=(
+            rf"(?i)(?:{_OWNER})[_.-]?(?:pass|pw){QUOTE}?(?:=[\"']?{PLACEHOLDER}(?P<value>{_BARE}{{3,}})"
+            rf"|:[ \t]{{1,3}}[\"']?{PLACEHOLDER}(?P<spaced>{_BARE}{{3,}})[\"']?[ \t]*$)"
+        ),
         accept=named,
     ),
     Rule(
@@ -51,22 +54,22 @@ LABELS: tuple[Rule, ...] = (
         # `the password is hunter2`, `암호는 abcd1234`
         kind="SECRET",
         trigger=(
-            rf"(?i:(?:{_WORD}|\bpw)(?:[ \t][^\n:=]{{0,40}})?[ \t](?:is|->|set to|changed to)[ \t]+\S)"
-            rf"|(?:{_KOREAN})(?:{_PARTICLE}[ \t]|{_PARTICLE}?[ \t]*\xef\xbc\x9a)"
+            rf"(?i:(?:{_WORD}|\bpw)(?:[ \t][^\n:=]{{0,40}})?[ \t](?:is|was|->|set to|changed to)[ \t]*:?[ \t]+\S)"
+            rf"|(?:{_KOREAN}){_PARTICLE}?[ \t]*(?:[ \t]|\xef\xbc\x9a)"
         ),
         pattern=(
-            rf"(?i)(?:(?:{_WORD}|\bpw)(?:[ \t][^\n:=]{{0,40}}?)?[ \t](?:is|->|set to|changed to)[ \t]+"
-            rf"|(?:{_KOREAN})(?:{_PARTICLE}[ \t]{{1,3}}|{_PARTICLE}?[ \t]*\xef\xbc\x9a[ \t]*))[\"']?"
-            rf"{PLACEHOLDER}(?P<value>[!-~]{{5,}})"
+            rf"(?i)(?:(?:{_WORD}|\bpw)(?:[ \t][^\n:=]{{0,40}}?)?[ \t](?:is|was|->|set to|changed to)[ \t]*:?[ \t]+"
+            rf"|(?:{_KOREAN}){_PARTICLE}?(?:[ \t]{{1,3}}|[ \t]*\xef\xbc\x9a[ \t]*))[\"']?"
+            rf"{PLACEHOLDER}(?P<value>[!#-&(-~]{{5,}}?)(?=[\"'.,;]*(?:\s|$|[\x80-\xff]))"
         ),
         accept=chosen,
     ),
     Rule(
         # `password = two words` to the end of the line; the first of them where something else follows
         kind="SECRET",
-        trigger=rf"(?i:(?:{_WORD}|{_KOREAN})[ \t]*=[ \t]+[A-Za-z0-9]\S*[ \t])",
+        trigger=rf"(?i:(?:{_WORD}|{_KOREAN})[ \t]*:?=[ \t]+[A-Za-z0-9]\S*[ \t])",
         pattern=(
-            rf"(?i)(?:{_WORD}|{_KOREAN})[ \t]*=[ \t]+{PLACEHOLDER}"
+            rf"(?i)(?:{_WORD}|{_KOREAN})[ \t]*:?=[ \t]+{PLACEHOLDER}"
             rf"(?:(?P<value>[A-Za-z0-9]{_BARE}{{2,}}(?:[ \t]+(?!=)[^\s=:<>()\[\]{{}}\"']+){{1,5}})[ \t]*$"
             rf"|(?P<spaced>[A-Za-z0-9]{_BARE}{{2,}})(?=[ \t]))"
         ),
@@ -74,10 +77,11 @@ LABELS: tuple[Rule, ...] = (
     ),
     Rule(
         kind="SECRET",
-        trigger=rf"(?i:(?:{_WORD}|{_KOREAN})[ \t](?:for|of)[ \t][^:=\n]{{1,64}}[:=][ \t]*\S)",
+        trigger=rf"(?i:(?:{_WORD}|{_KOREAN})[ \t](?:for|of)[ \t][^:=\n]{{1,64}}(?:://[^:=\n]{{1,64}})?[:=][ \t]*\S)",
         pattern=(
             rf"(?i)(?:{_WORD}|{_KOREAN})[ \t](?:for|of)[ \t](?:(?:the|user|account)[ \t]){{0,2}}[^\s:=]{{1,64}}"
-            rf"[ \t]?[:=][ \t]*[\"']?{PLACEHOLDER}(?:(?P<value>{_BARE}{{4,}})[\"']?[ \t]*$|(?P<spaced>{_BARE}{{5,}}))"
+            rf"(?:://[^\s:=]{{1,64}})?[ \t]?[:=][ \t]*[\"']?{PLACEHOLDER}"
+            r"(?:(?P<value>[^\s\"']{4,})[\"']?[ \t]*$|(?P<spaced>[^\s\"']{5,}))"
         ),
         accept=named,
         judges={"spaced": chosen},

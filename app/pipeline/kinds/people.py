@@ -8,6 +8,8 @@ from app.pipeline.kinds.rule import EDGE, EDGE_SEEN, Rule
 _BIRTH = r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _SOCIAL = r"(?:00[1-9]|0[1-9]\d|[1-578]\d\d|6(?:[0-57-9]\d|6[0-57-9]))-(?:0[1-9]|[1-9]\d)-\d{4}"
 _CARD = r"4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6(?:011|5\d\d)|35\d\d"
+#: Between the digits of a card, other than a blank and a hyphen: also longer dashes.
+_GAP = r"(?:[._]|\xe2\x80[\x90-\x95])"
 _LICENSE = r"(?:1[1-9]|2[0-8])-\d{2}-\d{6}-\d{2}"
 
 
@@ -86,10 +88,10 @@ PEOPLE: tuple[Rule, ...] = (
     _number(
         # by other separators
         "CARD",
-        r"[2-6]\d{3}[._]\d{4}[._]\d{4}[._]\d{4}\b|3[47]\d\d[._]\d{6}[._]\d{5}\b",
+        rf"[2-6]\d{{3}}{_GAP}\d{{4}}{_GAP}\d{{4}}{_GAP}\d{{4}}\b|3[47]\d\d{_GAP}\d{{6}}{_GAP}\d{{5}}\b",
         (
-            rf"(?:(?:{_CARD})(?P<gap>[._])\d{{4}}(?P=gap)\d{{4}}(?P=gap)\d{{4}}"
-            r"|3[47]\d\d(?P<space>[._])\d{6}(?P=space)\d{5})(?![\w/-]|[.:]\d)"
+            rf"(?:(?:{_CARD})(?P<gap>{_GAP})\d{{4}}(?P=gap)\d{{4}}(?P=gap)\d{{4}}"
+            rf"|3[47]\d\d(?P<space>{_GAP})\d{{6}}(?P=space)\d{{5}})(?![\w/-]|[.:]\d)"
         ),
         luhn,
     ),

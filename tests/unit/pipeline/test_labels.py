@@ -30,7 +30,14 @@ HIDDEN = (
     ("password = spaced pw 13", "13"),
     ("2025-03-18 INFO passwd = winterly user = app", "winterly"),
     ("password = 'spaced pw 13' and more", "spaced pw 13"),
+    ("password is: hunter2", "hunter2"),
+    ("the password for bob was hunter2", "hunter2"),
+    ("ADMIN_PASS: letmein", "letmein"),
+    ("Password for https://bob@git.example.com: letmein1", "letmein1"),
+    ("Password for user admin: Tr0ub4dor&3x", "3x"),
+    ("password := spaced pw 13", "spaced"),
     ("암호는 abcd1234", "abcd1234"),
+    ("비밀번호 abcd1234", "abcd1234"),
     ("비밀번호는 abcd1234 입니다", "abcd1234"),
     ("비밀번호: abcd1234 로그인", "abcd1234"),
     ("비밀번호：abcd1234", "abcd1234"),
@@ -55,6 +62,8 @@ HIDDEN = (
         "\uff11\uff12\uff13\uff14\uff15\uff16\uff17",
     ),
     ("card_number=4111.1111.1111.1111", "1111"),
+    ("주민번호(900101 1234567)", "1234567"),
+    ("card_number=4111\u20131111\u20131111\u20131111", "1111"),
     ("card_number=4111_1111_1111_1111", "1111"),
     ("mobile=01012345678", "01012345678"),
     ('{{"phoneNumber":"5551234567"}}', "5551234567"),
@@ -79,6 +88,11 @@ STAY = (
     "first pass=phase2 second pass=loop10",
     "PASS=ok DB_PASS=ok SMTP_PASS=required",
     "DB_PASS is not set",
+    "ADMIN_PASS: not set",
+    "ADMIN_PASS: missing",
+    "the password was changed",
+    "the password was rejected 3 times",
+    "비밀번호 변경 2회",
     "the password is required",
     "the password is invalid",
     "the password is expired",
@@ -135,6 +149,11 @@ def test_a_secret_right_beside_the_id_of_an_access_key_is_hidden(between):
     rng = random.Random(between)
     key, secret = TOKENS["AWS_KEY"](rng), some(rng, 40)
     assert redacted(f"using {key}{between}{secret} now") == f"using <AWS_KEY_1>{between}<SECRET_1> now"
+
+
+@pytest.mark.parametrize("around", ["the password is {}.", "the password is '{}', and", "암호가 {}로", "the pw is {}"])
+def test_what_ends_a_sentence_is_no_part_of_the_value(around):
+    assert redacted(around.format("hunter22")) == around.format("<SECRET_1>")
 
 
 def test_of_an_address_in_a_sentence_only_the_address_is_hidden():
