@@ -13,8 +13,8 @@ from app.api.context import caller, container
 from app.api.fields import Name
 from app.api.parsing import Blueprint
 from app.api.schemas import Strict
-from app.domain.analyses import TERMINAL
-from app.domain.diagnoses import Coverage, Diagnosis
+from app.domain.analyses import TERMINAL, Analysis
+from app.domain.diagnoses import Diagnosis
 from app.domain.errors import AnalysisUnfinished, DiagnosisMissing
 from app.domain.keys import Scope
 from app.pipeline import rendering
@@ -25,31 +25,30 @@ blueprint = Blueprint("reports", __name__, url_prefix="/api/v1", description="Di
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Format:
-    """`write`: diagnosis, coverage, language, name of the log's file."""
+    """`write`: what is told, as a run of SARIF has it."""
 
     media_type: str
-    write: Callable[[Diagnosis, Coverage | None, str, str | None], str]
+    write: Callable[[Diagnosis, Report], str]
 
 
 _FORMATS: Mapping[str, _Format] = {
     "markdown": _Format(
         media_type="text/markdown; charset=utf-8",
-        write=lambda found, coverage, language, _: rendering.markdown(found, coverage, language=language),
+        write=lambda found, told: rendering.markdown(
+            found, told.coverage, language=told.language, degraded=told.degraded
+        ),
     ),
     "plain": _Format(
         media_type="text/plain; charset=utf-8",
-        write=lambda found, coverage, language, _: rendering.plain(found, coverage, language=language),
+        write=lambda found, told: rendering.plain(found, told.coverage, language=told.language, degraded=told.degraded),
     ),
     "github": _Format(
         media_type="text/plain; charset=utf-8",
-        write=lambda found, coverage, language, file: rendering.github(found, coverage, language=language, file=file),
-    ),
-    "sarif": _Format(
-        media_type="application/sarif+json",
-        write=lambda found, coverage, language, file: sarif(
-            [Report(diagnosis=found, coverage=coverage, language=language, file=file)]
+        write=lambda found, told: rendering.github(
+            found, told.coverage, language=told.language, file=told.file, degraded=told.degraded
         ),
     ),
+    "sarif": _Format(media_type="application/sarif+json", write=lambda _, told: sarif([told])),
 }
 
 
@@ -82,5 +81,19 @@ def report(asked: dict[str, Any], analysis_id: str) -> Response:
         said = f": {analysis.error.detail}" if analysis.error else "."
         raise DiagnosisMissing(f"The analysis has no diagnosis, since it is {analysis.status}{said}")
     chosen = _FORMATS[asked.get("format", "markdown")]
-    text = chosen.write(analysis.diagnosis, analysis.coverage, analysis.language.value, asked.get("file"))
-    return Response(text, content_type=chosen.media_type)
+    told = Report(
+        diagnosis=analysis.diagnosis,
+        coverage=analysis.coverage,
+        language=analysis.language.value,
+        file=asked.get("file"),
+        degraded=_why(analysis),
+        analysis=analysis.id,
+    )
+    return Response(chosen.write(analysis.diagnosis, told), content_type=chosen.media_type)
+
+
+def _why(analysis: Analysis) -> str | None:
+    """Why the rules answered though a model was wanted."""
+    if not analysis.degraded:
+        return None
+    return rendering.trouble(analysis.error.code, analysis.error.detail) if analysis.error else ""

@@ -45,11 +45,14 @@ def result(
     fail_on: str | None,
     timeout: float,
     step_summary: Path | None,
+    file: str | None,
 ) -> None:
     """Show the diagnosis of an analysis.
 
     Of one that is not finished, and without `--wait`, the state is told on standard error; the exit code is 5.
     """
+    if file and len(ids) > 1:
+        raise click.UsageError("--file is for a single log: it names that one.")
     client = connect()
     order = Order(
         options=SubmitOptions(),
@@ -60,6 +63,7 @@ def result(
         timeout=timeout if wait or fail_on else 0.0,
         idempotency_key=None,
         step_summary=step_summary,
+        file=file,
     )
     results = Results(client=client, order=order, several=len(ids) > 1)
     found, codes = ask_each(ids, client.get, what="analysis ")

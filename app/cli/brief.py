@@ -11,7 +11,7 @@ from app.cli.words import unfinished
 from app.client import RemoteAnalysis
 from app.domain.diagnoses import Diagnosis
 from app.pipeline import rendering
-from app.pipeline.escaping import harmless, one_line
+from app.pipeline.escaping import inert, one_line
 
 _MOST_QUOTES = 3
 _LABEL_CELLS = 12
@@ -23,7 +23,7 @@ def draw_briefly(analysis: RemoteAnalysis, *, name: str) -> None:
     console.width = min(console.width, WIDEST) if sys.stdout.isatty() else WIDEST
     if sys.stdout.isatty():
         console.print()
-    for line in (Text(one_line(name), style="bold dim"), *_lines(analysis)):
+    for line in (Text(inert(one_line(name)), style="bold dim"), *_lines(analysis)):
         line.truncate(console.width, overflow="ellipsis")
         console.print(line, soft_wrap=True)
 
@@ -36,7 +36,7 @@ def _lines(analysis: RemoteAnalysis) -> list[Text]:
     badge = BADGES[found.severity.value] if found.issues_found else HEALTHY
     lines = [_headline(rendering.headline(found, language=language), badge, found.summary)]
     cause = rendering.sections(found, language=language)[:1]
-    lines += [_row(part.label, Text(harmless(" ".join(part.lines)))) for part in cause]
+    lines += [_row(part.label, Text(inert(" ".join(part.lines)))) for part in cause]
     labels = (rendering.label("evidence", language=language), *[""] * _MOST_QUOTES)
     lines += [_row(label, quote) for label, quote in zip(labels, _quotes(found), strict=False)]
     if analysis.coverage:
@@ -46,7 +46,7 @@ def _lines(analysis: RemoteAnalysis) -> list[Text]:
 
 
 def _headline(word: str, style: str, text: str) -> Text:
-    return Text.assemble((f" {word} ", style), " ", (harmless(one_line(text)), "bold"))
+    return Text.assemble((f" {word} ", style), " ", (inert(one_line(text)), "bold"))
 
 
 def _row(label: str, text: Text) -> Text:
@@ -59,4 +59,4 @@ def _quotes(found: Diagnosis) -> list[Text]:
     for mark, text in rendering.quotes(found):
         first.setdefault(text, mark)
     rows = [(mark, text) for text, mark in first.items()][:_MOST_QUOTES]
-    return [Text.assemble((mark, "cyan"), (" │ ", "dim"), harmless(text)) for mark, text in rows]
+    return [Text.assemble((mark, "cyan"), (" │ ", "dim"), inert(text)) for mark, text in rows]

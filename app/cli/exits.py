@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 import click
 
+from app.pipeline.escaping import inert
+
 
 class Exit(IntEnum):
     """Exit codes, as documented."""
@@ -70,6 +72,10 @@ class Stop(click.ClickException):
     def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
         super().__init__(message)
         self.exit_code = int(code)  # type: ignore[misc]  # click means one for all messages; ours differ
+
+    def format_message(self) -> str:
+        """It may name files and repeat what a server said: no line is a command to a CI runner."""
+        return inert(self.message)
 
 
 def explain(error: Exception) -> Stop | None:

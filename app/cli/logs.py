@@ -18,7 +18,7 @@ from app.clock import SystemClock
 from app.domain.excerpts import LogStatistics, Record, Wanted
 from app.domain.logs import Level
 from app.pipeline.decoding import decode
-from app.pipeline.escaping import one_line
+from app.pipeline.escaping import inert_json, one_line
 from app.pipeline.timestamps import offset
 
 _LEVELS = [level.name for level in Level if level is not Level.UNKNOWN]
@@ -38,7 +38,9 @@ _FILTER = """Print the records of a log that are loud enough, say something, or 
   bifrost-cli filter app.log --severity warning --redact | bifrost-cli submit - --wait
 
 A record is a line with its stack trace or other continuation; one without a time has that of the record before it.
-Control characters and colors are left out. The exit code is 0 when something was found, 7 when nothing was.
+Control characters and colors are left out. Where a CI runner reads along, as `CI` or `TF_BUILD` say, a blank breaks
+what it would take for a command; `--json` keeps the text as it is. The exit code is 0 when something was found, 7 when
+nothing was.
 No server is needed but with `--analysis`.
 """
 _TEMPLATES = """Count a log by severity and by template.
@@ -199,15 +201,17 @@ def _from_server(analysis: int, asked: Mapping[str, Any]) -> Iterator[_Found]:
 
 
 def _text_writer(one: _Found) -> str:
-    return f"{one.text}\n"
+    return output.verbatim(f"{one.text}\n")
 
 
 def _numbered_writer(one: _Found) -> str:
-    return "".join(f"{number}:{line}\n" for number, line in enumerate(one.text.split("\n"), one.line))
+    numbered = (f"{number}:{line}\n" for number, line in enumerate(one.text.split("\n"), one.line))
+    return output.verbatim("".join(numbered))
 
 
 def _json_writer(one: _Found) -> str:
-    return orjson.dumps({"line": one.line, "level": one.level, "at": one.at, "text": one.text}).decode() + "\n"
+    found = orjson.dumps({"line": one.line, "level": one.level, "at": one.at, "text": one.text})
+    return inert_json(found.decode()) + "\n"
 
 
 def _statistics_of_server(analysis: int, limit: int) -> Mapping[str, Any]:

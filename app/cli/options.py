@@ -33,6 +33,8 @@ class Order:
     idempotency_key: str | None
     step_summary: Path | None
     dry_run: bool = False
+    #: What the log is called, where its own name tells nothing.
+    file: str | None = None
 
 
 def choice(values: Iterable[str]) -> click.Choice[str]:
@@ -72,6 +74,11 @@ RESULT_OPTIONS = (
         type=click.Choice(FORMATS),
         help="How to print the result [default: plain]. `json` is the API's object on one line; `sarif` is one "
         "document for all of them, for code scanning.",
+    ),
+    click.option(
+        "--file",
+        metavar="NAME",
+        help="The log's path for `github` and `sarif`, when it came from a pipe or is long stored; for a single log.",
     ),
     click.option(
         "--fail-on", type=choice(Severity), help="Wait, and exit with 4 when an issue is this severe, or worse."
@@ -166,6 +173,7 @@ def order(given: Mapping[str, Any], *, source: str | None, wait: bool) -> Order:
         idempotency_key=given["idempotency_key"],
         step_summary=given["step_summary"],
         dry_run=given["dry_run"],
+        file=given["file"],
     )
 
 

@@ -1,7 +1,6 @@
 """Standard output carries results, standard error everything else."""
 
-import json
-import re
+import os
 import shutil
 import sys
 import unicodedata
@@ -11,11 +10,10 @@ import click
 import orjson
 
 from app.domain.diagnoses import Severity
+from app.pipeline.escaping import inert, inert_json
 
-#: They would act on the terminal; inside JSON strings they can be written as escapes.
-_ACTIVE = re.compile(
-    "[\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]"
-)
+#: Variables by which CI runners tell that they read what is printed: most of them, Azure Pipelines, TeamCity.
+RUNNERS = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
 COLORS = {
     Severity.LOW.value: "cyan",
     Severity.MEDIUM.value: "yellow",
@@ -28,25 +26,42 @@ COLORS = {
 
 
 def result(text: str) -> None:
-    """A part of the result."""
+    """A part of the result. No line of it is a command to a CI runner."""
+    click.echo(inert(text))
+
+
+def command(text: str) -> None:
+    """A command to a CI runner, made by us: the only one that is printed as such."""
     click.echo(text)
+
+
+def verbatim(text: str) -> str:
+    """A stored text as it is printed: as it is, for whoever reads it next, unless a CI runner would obey it."""
+    return inert(text) if for_runner() else text
+
+
+def for_runner() -> bool:
+    """Whether a CI runner reads what is printed."""
+    # set by runners, not a setting of ours
+    said = (os.environ.get(name, "") for name in RUNNERS)  # noqa: TID251 - see above
+    return any(value.lower() not in {"", "0", "false"} for value in said)
 
 
 def note(text: str) -> None:
     """For the person at the terminal."""
-    click.echo(text, err=True)
+    click.echo(inert(text), err=True)
 
 
 def warn(text: str) -> None:
     """For the person at the terminal, in yellow."""
-    click.secho(text, err=True, fg="yellow")
+    click.secho(inert(text), err=True, fg="yellow")
 
 
 def json_line(value: Mapping[str, object] | Sequence[object]) -> None:
     """One line of JSON; indented on a terminal."""
     on_terminal = sys.stdout.isatty()
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 if on_terminal else None).decode()
-    result(_ACTIVE.sub(lambda match: json.dumps(match[0])[1:-1], text))
+    click.echo(inert_json(text))
 
 
 def colored(word: str) -> str:

@@ -84,7 +84,7 @@ def show(*, wanted: str, language: str | None, as_json: bool) -> None:
     elif language not in found.texts:
         raise Stop(f"{found.name}@{found.version} has no text in {language}: there is {', '.join(found.texts)}.")
     else:
-        output.result(found.texts[language])
+        click.echo(output.verbatim(found.texts[language]))
 
 
 @prompts.command()
@@ -214,7 +214,7 @@ def delete(*, name: str) -> None:
 def _texts(version: PromptVersion) -> None:
     for number, (language, text) in enumerate(version.texts.items()):
         output.note(f"{'' if number == 0 else chr(10)}── {version.name}@{version.version} {language} ──")
-        output.result(text)
+        click.echo(output.verbatim(text))
 
 
 prompts.add_command(export)

@@ -47,7 +47,7 @@ class Results:
 
     def add(self, name: str, analysis: RemoteAnalysis) -> None:
         """One more."""
-        self.sent.append(Sent(name=name, analysis=analysis))
+        self.sent.append(Sent(name=self.order.file or name, analysis=analysis))
         self.open_ids.append(analysis.id)
 
     @contextmanager
@@ -79,7 +79,7 @@ class Results:
         # only the first unfinished one is asked for: few requests, however many logs
         codes = [self._one(one, max(0.0, until - clock.monotonic())) for one in self.sent]
         if self.order.format_ == "sarif" and self.sent:
-            output.result(sarif_of(self.together).rstrip("\n"))
+            output.command(sarif_of(self.together).rstrip("\n"))
         return codes
 
     def _ids(self) -> str:

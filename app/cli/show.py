@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.cli import output
 from app.cli.exits import Exit
-from app.cli.words import footer, standing, unfinished
+from app.cli.words import degradation, footer, standing, unfinished
 from app.client import RemoteAnalysis
 from app.domain.analyses import Status
 from app.domain.diagnoses import Severity
@@ -24,12 +24,14 @@ def show(analysis: RemoteAnalysis, *, name: str, format_: str) -> None:
     """Print it. `name`: of the log, empty when unknown."""
     if format_ == "json":
         output.json_line(analysis.raw)
-    elif format_ == "plain" and sys.stdout.isatty():
+    elif format_ == "plain" and sys.stdout.isatty() and not output.for_runner():
         from app.cli.terminal import draw
 
         draw(analysis, name=name)
     else:
-        output.result(_TEXTS[format_](analysis, name).rstrip("\n"))
+        # of SARIF and of our commands nothing is left that a runner would obey
+        write = output.command if format_ in NAMES_ITS_FILE else output.result
+        write(_TEXTS[format_](analysis, name).rstrip("\n"))
 
 
 def code_of(analysis: RemoteAnalysis, fail_on: str | None) -> Exit:
@@ -48,7 +50,7 @@ def _plain(analysis: RemoteAnalysis, name: str) -> str:
     if found is None:
         body = f"{analysis.status.value.upper()}  {unfinished(analysis)}\n"
     else:
-        body = rendering.plain(found, analysis.coverage, language=analysis.language)
+        body = rendering.plain(found, analysis.coverage, language=analysis.language, degraded=degradation(analysis))
     return f"{head}{body}  ({footer(analysis)})\n"
 
 
@@ -58,7 +60,7 @@ def _markdown(analysis: RemoteAnalysis, name: str) -> str:
     if found is None:
         body = f"### {analysis.status.value.upper()} · {markdown_inline(unfinished(analysis))}\n"
     else:
-        body = rendering.markdown(found, analysis.coverage, language=analysis.language)
+        body = rendering.markdown(found, analysis.coverage, language=analysis.language, degraded=degradation(analysis))
     return f"{head}{body}\n<sub>{markdown_inline(footer(analysis))}</sub>\n"
 
 
@@ -66,7 +68,9 @@ def _github(analysis: RemoteAnalysis, name: str) -> str:
     found = analysis.diagnosis
     file = _file(analysis, name)
     if found is not None:
-        return rendering.github(found, analysis.coverage, language=analysis.language, file=file)
+        return rendering.github(
+            found, analysis.coverage, language=analysis.language, file=file, degraded=degradation(analysis)
+        )
     place = f"file={command_property(file)}," if file else ""
     title = f"Bifrost: analysis {analysis.id} {analysis.status.value}"
     return f"::error {place}title={command_property(title)}::{command_data(unfinished(analysis))}\n"
@@ -84,6 +88,8 @@ def _report(analysis: RemoteAnalysis, name: str) -> Report:
         coverage=analysis.coverage,
         language=analysis.language,
         file=_file(analysis, name),
+        degraded=degradation(analysis),
+        analysis=analysis.id,
         trouble=f"analysis {analysis.id}: {analysis.status.value}: {trouble}",
     )
 

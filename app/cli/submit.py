@@ -94,6 +94,8 @@ def _run(arguments: tuple[str, ...], wanted: Order) -> None:
         raise Stop("\n".join(f"{place.name}: {place.trouble}" for place in found))
     if wanted.idempotency_key and len(found) > 1:
         raise click.UsageError("--idempotency-key is for a single log: a key stands for one analysis.")
+    if wanted.file and len(found) > 1:
+        raise click.UsageError("--file is for a single log: it names that one.")
     client = connect()
     if wanted.dry_run:
         click.get_current_context().exit(worst(plan_each(client, found, wanted)))

@@ -5,11 +5,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.words import footer, unfinished
+from app.cli.words import degradation, footer, unfinished
 from app.client import RemoteAnalysis
 from app.domain.diagnoses import Diagnosis
 from app.pipeline import rendering
-from app.pipeline.escaping import list_marker, one_line
+from app.pipeline.escaping import inert, list_marker, one_line
 
 #: Longer lines are hard to read.
 WIDEST = 110
@@ -29,7 +29,7 @@ def draw(analysis: RemoteAnalysis, *, name: str) -> None:
     found = analysis.diagnosis
     console.print()
     if name:
-        console.print(Text(one_line(name), style="bold dim"))
+        console.print(Text(inert(one_line(name)), style="bold dim"))
     if found is None:
         console.print(_headline(analysis.status.value.upper(), "bold white on red", unfinished(analysis)))
     else:
@@ -43,7 +43,7 @@ def _headline(word: str, style: str, text: str) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
-    grid.add_row(Text(f" {word} ", style=style), Text(one_line(text), style="bold"))
+    grid.add_row(Text(f" {word} ", style=style), Text(inert(one_line(text)), style="bold"))
     return grid
 
 
@@ -58,6 +58,9 @@ def _rows(analysis: RemoteAnalysis, found: Diagnosis) -> Table:
         grid.add_row(rendering.label("evidence", language=language), _evidence(found))
     elif found.issues_found:
         grid.add_row(rendering.label("evidence", language=language), rendering.label("no_evidence", language=language))
+    if (why := degradation(analysis)) is not None:
+        said = inert(rendering.by_rules(why, language=language))
+        grid.add_row(rendering.label("answered", language=language), Text(said))
     grid.add_row(rendering.label("confidence", language=language), _confidence(found, language))
     if analysis.coverage:
         line = Text(rendering.coverage_line(analysis.coverage, language=language), style="dim")
@@ -79,7 +82,7 @@ def _paragraph(line: str) -> RenderableType:
 
 def _prose(line: str) -> Text:
     """Commands and names stand out."""
-    text = Text(line.strip())
+    text = Text(inert(line.strip()))
     text.highlight_regex(r"`[^`]+`", "cyan")
     return text
 
@@ -90,7 +93,7 @@ def _evidence(found: Diagnosis) -> Table:
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(ratio=1, overflow="fold")
     for number, text in rendering.quotes(found):
-        grid.add_row(number, "│", Text(text))
+        grid.add_row(number, "│", Text(inert(text)))
     return grid
 
 

@@ -11,6 +11,7 @@ from typing import Self
 
 import click
 
+from app.cli import output
 from app.cli.exits import Exit, Stop
 from app.cli.itself import command
 from app.cli.tail import LogTail
@@ -107,7 +108,7 @@ def _run(stack: Stack, signals: _Signals, *, verbose: bool, custom_directory: bo
             with _heimdall(stack):
                 while not signals.ended.wait(LOOK_SECONDS):
                     for line in tail.new_lines():
-                        click.echo(line, err=True)
+                        output.note(line)
             _say("Stopping (once more to stop at once)")
     except KeyboardInterrupt:  # during the start: what had been started is stopped by now
         return

@@ -2,6 +2,7 @@
 
 from app.client import RemoteAnalysis, Usage
 from app.domain.analyses import Status
+from app.pipeline import rendering
 from app.pipeline.escaping import one_line
 
 #: A stage in words.
@@ -23,6 +24,13 @@ def unfinished(analysis: RemoteAnalysis) -> str:
         again = "; submitting it again may help" if analysis.error.retryable else ""
         return one_line(f"{analysis.error.detail.rstrip('.')} ({analysis.error.code}){again}")
     return "somebody cancelled it" if analysis.status is Status.CANCELLED else "no diagnosis"
+
+
+def degradation(analysis: RemoteAnalysis) -> str | None:
+    """Why the rules answered though a model was wanted; None when they did not have to."""
+    if not analysis.degraded:
+        return None
+    return rendering.trouble(analysis.error.code, analysis.error.detail) if analysis.error else ""
 
 
 def footer(analysis: RemoteAnalysis) -> str:

@@ -34,6 +34,10 @@ class Doubt(StrEnum):
     CONTRADICTED = "contradicted"
     #: Lines of the log speak to whoever reads it.
     ADDRESSED = "addressed"
+    #: It is milder, by more than a step, than what was found in a part of the log.
+    MILDER = "milder"
+    #: Nobody read all kinds of error that the log has.
+    UNREAD = "unread"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

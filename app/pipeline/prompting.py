@@ -9,6 +9,7 @@ from app.domain.prompts import Message, Prompt
 from app.pipeline import layout
 from app.pipeline.instructions import AGAIN
 from app.pipeline.interpretation import ANSWER_SCHEMA
+from app.pipeline.naming import hidden
 from app.pipeline.tokens import estimate
 from app.pipeline.wording import WIDEST, dearest, instructions, short
 
@@ -36,16 +37,18 @@ def build_prompt(  # noqa: PLR0913 — the fields of one question, all by name
     `text`: of the stored prompt that the log was prepared for; None: the master.
     """
     coverage = prepared.coverage
+    # a name may hold a secret as well as a line may
+    asked, service, runs_in = (
+        hidden(name, prepared.placeholders) for name in (analysis_type, service_name, environment)
+    )
     system = instructions(
         text,
         language=language,
         token_budget=coverage.token_budget,
         small=coverage.token_budget < SMALL,
-        values={"analysis_type": analysis_type, "service_name": service_name, "environment": environment},
+        values={"analysis_type": asked, "service_name": service, "environment": runs_in},
     )
-    frame = _frame(
-        (analysis_type, service_name, environment), (coverage.lines_total, len(prepared.shown), coverage.records)
-    )
+    frame = _frame((asked or "", service, runs_in), (coverage.lines_total, len(prepared.shown), coverage.records))
     content = "\n".join((frame, *prepared.preface, layout.body(prepared.shown, rows(prepared))))
     return Prompt(
         system=system,

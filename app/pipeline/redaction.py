@@ -7,6 +7,7 @@ from itertools import islice
 
 import re2
 
+from app.pipeline import repeats
 from app.pipeline.blocks import Lines
 from app.pipeline.kinds.rule import Rule
 from app.pipeline.lines import latin1
@@ -53,6 +54,19 @@ class _Ledger:
                 self.reversible[name] = value
         return name
 
+    def irreversible(self) -> Mapping[str, str]:
+        """Values and their placeholders; of two kinds the first one."""
+        found: dict[str, str] = {}
+        for (_, value), name in self.names.items():
+            if name not in self.reversible:
+                found.setdefault(value, name)
+        return found
+
+    def count(self, repeated: Mapping[str, int]) -> None:
+        for name, times in repeated.items():
+            kind = name[1:].rpartition("_")[0]
+            self.counts[kind] = self.counts.get(kind, 0) + times
+
 
 def redact(lines: Lines, suspects: Suspects | None = None) -> Redacted:
     """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
@@ -72,6 +86,7 @@ def redact(lines: Lines, suspects: Suspects | None = None) -> Redacted:
     if ledger is None:
         return Redacted(counts={}, placeholders={})
     _redact_blocks(lines, places, (suspects, ledger))
+    ledger.count(repeats.hide(lines, ledger.irreversible()))
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
 
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.domain.diagnoses import Coverage, Diagnosis, Severity
+from app.domain.diagnoses import Coverage, Diagnosis, Doubt, Severity
 from app.pipeline.escaping import (
     command_data,
     command_property,
@@ -15,74 +15,10 @@ from app.pipeline.escaping import (
     one_line,
     printable,
 )
+from app.pipeline.labels import LABELS
 
-_LABELS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "cause": "Cause",
-        "advice": "Do next",
-        "evidence": "Evidence",
-        "read": "Read",
-        "confidence": "Confidence",
-        "healthy": "NO ISSUE",
-        "LOW": "LOW",
-        "MEDIUM": "MEDIUM",
-        "HIGH": "HIGH",
-        "CRITICAL": "CRITICAL",
-        "no_evidence": "none of the log's lines is quoted",
-        "lines": "{total} lines",
-        "lines_1": "{total} line",
-        "blank": "{n} blank",
-        "sent": "{n} shown",
-        "cut": "{n} of them cut",
-        "counted": "{n} counted in {templates} templates",
-        "counted_1": "{n} counted in {templates} template",
-        "left_out": "{n} left out ({reason})",
-        "redacted": "redacted: {kinds}",
-        "replaced": "{n} bytes were not text",
-        "replaced_1": "{n} byte was not text",
-        "tokens": "{n} of {budget} tokens",
-        "lowered": "{percent}, lowered: {reasons}",
-        "unsupported": "no line of the log proves it",
-        "invented": "some of its quotes are not in the log",
-        "contradicted": "the log's own levels are worse",
-        "addressed": "lines of the log speak to its reader",
-        "windows": "{asked} of {n} windows read",
-        "windows_1": "{asked} of {n} window read",
-        "similar": "taken over from analysis {n}: the same templates",
-        "dropped": "{n} of {cited} quotes were not in the log and were dropped",
-        "dropped_1": "{n} of {cited} quotes was not in the log and was dropped",
-    },
-    "ko": {
-        "cause": "원인",
-        "advice": "조치",
-        "evidence": "근거",
-        "read": "분석 범위",
-        "confidence": "신뢰도",
-        "healthy": "이상 없음",
-        "LOW": "낮음(LOW)",
-        "MEDIUM": "보통(MEDIUM)",
-        "HIGH": "높음(HIGH)",
-        "CRITICAL": "심각(CRITICAL)",
-        "no_evidence": "인용된 로그 줄이 없습니다",
-        "lines": "총 {total}줄",
-        "blank": "빈 줄 {n}",
-        "sent": "그대로 읽음 {n}",
-        "cut": "그중 잘림 {n}",
-        "counted": "템플릿 {templates}개로 집계 {n}",
-        "left_out": "제외 {n} ({reason})",
-        "redacted": "가림: {kinds}",
-        "replaced": "텍스트가 아닌 바이트 {n}",
-        "tokens": "토큰 {n}/{budget}",
-        "lowered": "{percent}, 낮춤: {reasons}",
-        "unsupported": "로그에서 뒷받침하는 줄이 없음",
-        "invented": "일부 인용이 로그에 없음",
-        "contradicted": "로그 자체의 수준이 더 심각함",
-        "addressed": "로그에 읽는 쪽을 향한 문장이 있음",
-        "windows": "구간 {n}개 중 {asked}개 읽음",
-        "similar": "분석 {n}의 답을 이어받음: 같은 템플릿",
-        "dropped": "인용 {cited}개 중 {n}개는 로그에 없어 제외",
-    },
-}
+#: What makes "nothing is wrong" hardly believable.
+_REFUTED = frozenset({Doubt.CONTRADICTED, Doubt.MILDER})
 #: GitHub's annotation levels.
 _ANNOTATIONS = {
     Severity.LOW: "notice",
@@ -100,8 +36,13 @@ class Section:
     lines: tuple[str, ...]
 
 
-def markdown(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en") -> str:
-    """CommonMark. Nothing in it is active that the diagnosis brought along: no HTML, link, image or mention."""
+def markdown(
+    diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en", degraded: str | None = None
+) -> str:
+    """CommonMark. Nothing in it is active that the diagnosis brought along: no HTML, link, image or mention.
+
+    `degraded`, here and below: why the rules answered though a model was wanted; None when they did not have to.
+    """
     labels = _labels(language)
     blocks = [f"### {headline(diagnosis, language=language)} · {markdown_inline(one_line(diagnosis.summary))}"]
     blocks += [f"**{part.label}**\n\n{markdown_block(part.lines)}" for part in sections(diagnosis, language=language)]
@@ -109,13 +50,15 @@ def markdown(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str =
         blocks.append(f"**{labels['evidence']}**\n\n{_fenced(quotes(diagnosis))}")
     elif diagnosis.issues_found:
         blocks.append(f"**{labels['evidence']}** {labels['no_evidence']}")
+    if degraded is not None:
+        blocks.append(f"**{labels['answered']}** {markdown_inline(by_rules(degraded, language=language))}")
     if coverage:
         blocks.append(f"**{labels['read']}** {markdown_inline(coverage_line(coverage, language=language))}")
     blocks.append(f"**{labels['confidence']}** {confidence(diagnosis, language=language)}")
     return "\n\n".join(blocks) + "\n"
 
 
-def plain(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en") -> str:
+def plain(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en", degraded: str | None = None) -> str:
     """Text for pipes, mails and the logs of CI runners; lines are not wrapped."""
     labels = _labels(language)
     rows: list[tuple[str, tuple[str, ...]]] = [
@@ -125,6 +68,8 @@ def plain(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "e
         rows.append((labels["evidence"], tuple(f"{mark} | {text}" for mark, text in quotes(diagnosis))))
     elif diagnosis.issues_found:
         rows.append((labels["evidence"], (labels["no_evidence"],)))
+    if degraded is not None:
+        rows.append((labels["answered"], (by_rules(degraded, language=language),)))
     if coverage:
         rows.append((labels["read"], (coverage_line(coverage, language=language),)))
     rows.append((labels["confidence"], (confidence(diagnosis, language=language),)))
@@ -136,7 +81,14 @@ def plain(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "e
     return inert("\n".join(out)) + "\n"
 
 
-def github(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "en", file: str | None = None) -> str:
+def github(
+    diagnosis: Diagnosis,
+    coverage: Coverage | None,
+    *,
+    language: str = "en",
+    file: str | None = None,
+    degraded: str | None = None,
+) -> str:
     """One workflow command that annotates the run, and the first quoted line of `file` when it is named."""
     level = _ANNOTATIONS[diagnosis.severity] if diagnosis.issues_found else "notice"
     title = f"{headline(diagnosis, language=language)}: {one_line(diagnosis.summary)}"
@@ -145,7 +97,7 @@ def github(diagnosis: Diagnosis, coverage: Coverage | None, *, language: str = "
         line = {"line": str(diagnosis.evidence[0].line)} if diagnosis.evidence else {}
         properties = {"file": printable(file), **line, **properties}
     named = ",".join(f"{name}={command_property(value)}" for name, value in properties.items())
-    message = plain(diagnosis, coverage, language=language).rstrip("\n")
+    message = plain(diagnosis, coverage, language=language, degraded=degraded).rstrip("\n")
     return f"::{level} {named}::{command_data(message)}\n"
 
 
@@ -154,13 +106,26 @@ def headline(diagnosis: Diagnosis, *, language: str = "en") -> str:
     return _labels(language)[diagnosis.severity.value if diagnosis.issues_found else "healthy"]
 
 
+def trouble(code: str, detail: str) -> str:
+    """What went wrong, with the code that the table of errors explains."""
+    return f"{detail.rstrip('.')} ({code})"
+
+
+def by_rules(why: str, *, language: str = "en") -> str:
+    """That no model answered, and why, in one line."""
+    said = _labels(language)["by_rules"]
+    return f"{said}: {one_line(why)}" if why else said
+
+
 def label(name: str, *, language: str = "en") -> str:
     """The word for a part: "evidence", "read", "confidence"."""
     return _labels(language)[name]
 
 
 def sections(diagnosis: Diagnosis, *, language: str = "en") -> tuple[Section, ...]:
-    """Cause and advice, those that say something."""
+    """Cause and advice, those that say something. An all-clear that the log contradicts has none worth repeating."""
+    if not diagnosis.issues_found and not _REFUTED.isdisjoint(diagnosis.doubts):
+        return ()
     labels = _labels(language)
     texts = ((labels["cause"], diagnosis.root_cause), (labels["advice"], diagnosis.recommendation))
     found = ((label, tuple(line.rstrip() for line in printable(text).strip().split("\n"))) for label, text in texts)
@@ -220,7 +185,7 @@ def coverage_line(coverage: Coverage, *, language: str = "en") -> str:
 
 
 def _labels(language: str) -> Mapping[str, str]:
-    return _LABELS.get(language, _LABELS["en"])
+    return LABELS.get(language, LABELS["en"])
 
 
 def _counted(labels: Mapping[str, str], name: str, count: int) -> str:

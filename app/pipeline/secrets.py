@@ -6,9 +6,10 @@ What is known by its carrier or its maker comes before what is only known by the
 from app.pipeline.kinds.carriers import CARRIERS
 from app.pipeline.kinds.commands import COMMANDS
 from app.pipeline.kinds.fields import FIELDS
+from app.pipeline.kinds.labels import LABELS
 from app.pipeline.kinds.people import PEOPLE
 from app.pipeline.kinds.prose import PROSE
 from app.pipeline.kinds.rule import Rule
 from app.pipeline.kinds.vendors import VENDORS
 
-RULES: tuple[Rule, ...] = (*CARRIERS, *VENDORS, *FIELDS, *COMMANDS, *PROSE, *PEOPLE)
+RULES: tuple[Rule, ...] = (*CARRIERS, *VENDORS, *FIELDS, *COMMANDS, *PROSE, *LABELS, *PEOPLE)

@@ -7,11 +7,13 @@ import structlog
 
 from app import telemetry
 from app.domain.analyses import Claim, Failure
+from app.domain.diagnoses import Diagnosis
 from app.domain.errors import AnswerMalformed, AnswerRefused, AnswerTruncated, PromptTooLong, ProviderError
 from app.domain.logs import PreparedLog, Window
 from app.domain.ports import Clock, Health, Provider, Watch
 from app.domain.prompts import Completion, Prompt
 from app.domain.readings import FIRST, Progress, Reading
+from app.pipeline.doubting import doubted_of_all, doubted_one
 from app.pipeline.gathering import covered, gathered_log, most_telling, window_log
 from app.pipeline.grounding import restored
 from app.pipeline.rendering import markdown
@@ -101,7 +103,8 @@ class _Reader:
         if not progress.readings:
             asked, progress = self._first(progress)
             if progress.prepared.windows is None:
-                return asked
+                diagnosis = doubted_one(asked.diagnosis, progress.prepared)
+                return self._told(asked, diagnosis)
             self._course.keep(progress)
         progress, going = self._windows(progress, limits)
         if not going or len(progress.useful) < 2 or not self._has_time(1):
@@ -112,7 +115,15 @@ class _Reader:
         except ProviderError as error:
             self._fall_short(error)
             return self._settled(progress)
-        return replace(asked, usage=progress.usage + asked.usage, shortfall=self._failure)
+        asked = replace(asked, usage=progress.usage + asked.usage, shortfall=self._failure)
+        return self._told(asked, doubted_of_all(asked.diagnosis, progress))
+
+    def _told(self, asked: Asked, diagnosis: Diagnosis) -> Asked:
+        """The answer with the doubts that reading all of it has raised."""
+        if diagnosis == asked.diagnosis:
+            return asked
+        response = markdown(diagnosis, asked.coverage, language=self._claim.language)
+        return replace(asked, diagnosis=diagnosis, response=response)
 
     def _first(self, progress: Progress) -> tuple[Asked, Progress]:
         """The prompt that every log has. Its errors are the caller's."""
@@ -201,7 +212,7 @@ class _Reader:
         best = most_telling(progress.useful)
         assert best.diagnosis is not None
         coverage = covered(progress)
-        diagnosis = restored(best.diagnosis, progress.prepared.placeholders)
+        diagnosis = doubted_of_all(restored(best.diagnosis, progress.prepared.placeholders), progress)
         return Asked(
             provider=best.provider,
             model=best.model,

@@ -112,7 +112,9 @@ def test_trouble_that_stays_ends_in_the_rules_answer(bifrost, models, provider, 
 def test_only_what_stands_in_the_log_is_evidence(bifrost, models, provider):
     models.script(answer(QUOTING))
     found = bifrost.answered(REFUSED, source=PROTOCOLS[provider])
-    assert [(line.line, line.text) for line in found.diagnosis.evidence] == [(2, "Connection refused")]
+    assert [(line.line, line.text) for line in found.diagnosis.evidence] == [
+        (2, "2026-03-01 09:12:04,551 ERROR worker could not connect to server: Connection refused")
+    ]
     assert (found.coverage.evidence_cited, found.coverage.evidence_dropped) == (2, 1)
     assert found.diagnosis.confidence < 0.9
 

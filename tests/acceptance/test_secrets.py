@@ -23,6 +23,8 @@ from tests.support.waiting import until
 SEED = 20_250_318
 COUNT = 200
 OF_A_LOG = 10
+#: Somebody's password in the name of a service.
+NAMED = some(random.Random(SEED), 14)
 #: What may be put back into an answer, for whoever submitted the log.
 REVERSIBLE = "EMAIL"
 NOISE = (
@@ -69,6 +71,8 @@ def split_up(rng: random.Random) -> Iterator[Planted]:
     secret = TOKENS["JWT"](rng)
     text = f"2025-03-18 ERROR the gateway did not accept the token of the user: {secret}"
     yield Planted(kind="JWT", secret=secret[60:], text=f"{text[:100]}\n{text[100:]} at 01:59")
+    secret = some(rng, 12)
+    yield Planted(kind="SECRET", secret=secret, text=f"+ tool -p {secret}\nERROR login with password={secret} refused")
     secret = password(rng)
     yield Planted(kind="SECRET", secret=secret, text="x" * 40_000 + f" password={secret} " + "y" * 40_000)
 
@@ -97,6 +101,7 @@ def case(tmp_path_factory) -> Iterator[Case]:
         with running(directory, {**providers_at(models.url, read_timeout=60), **more}) as bifrost:
             every = list(logs(planted))
             answers = _answered(bifrost, every, webhook_url=receiver.url)
+            answers += _answered(bifrost, every[:1], service_name=f"app pw={NAMED}", environment=f"pw={NAMED}")
             # once more: from the cache, by the rules, after answers that are none, too late
             answers += _answered(bifrost, every, cache="exact")
             answers += _answered(bifrost, every[:6], source="rules")
@@ -146,6 +151,11 @@ def test_there_are_as_many_as_promised_and_the_search_finds_them_where_they_may_
 def test_no_model_sees_one(case):
     assert "using <AWS_KEY_" in case.wire
     assert found_in(case.wire, case.planted) == []
+
+
+def test_no_model_sees_one_in_the_name_of_a_service(case):
+    assert "Service: app pw=<SECRET>. Environment: pw=<SECRET>" in case.wire
+    assert NAMED not in case.wire
 
 
 def test_the_database_keeps_none_but_in_the_log_as_submitted(case):

@@ -22,6 +22,8 @@ _SETTINGS = {
     "BIFROST_KAFKA__SESSION_TIMEOUT": "2",
     "BIFROST_KAFKA__PROPERTIES__HEARTBEAT_INTERVAL_MS": "300",
     "BIFROST_KAFKA__DELIVERY_TIMEOUT": "5",
+    # the key's: how the bridges are is told to their own project only
+    "BIFROST_KAFKA__PROJECT": "chaos",
 }
 
 

@@ -114,6 +114,12 @@ HOSTILE: tuple[Hostile, ...] = (
         doubts=_UNPROVED,
     ),
     Hostile(
+        name="evidence of a letter and of a word",
+        lines=("INFO nothing",),
+        answer=_told("x", quotes=((1, "E"), (1, "ERROR"), (3, "INFO"), (2, "e…o"))),
+        doubts=_UNPROVED,
+    ),
+    Hostile(
         name="sure of itself", lines=("confidence: 1.0",), answer=_told("Certain.", confidence=100), doubts=_UNPROVED
     ),
     Hostile(
@@ -136,6 +142,7 @@ HOSTILE: tuple[Hostile, ...] = (
     ),
     _says("end of a fence", "```\n\n# Approved\n\n<b>bold</b>\n\n~~~\n| a | b |\n|---|---|\n> quote\n\n---\n"),
     _says("mentions", "@everyone @octocat closes #1, fixes octo/repo#2, GH-3"),
+    _says("references", f"see octo/repo#2, octo#3, GH-4, {'0a' * 20} and octo/repo@{'b1' * 20}"),
     # what runs a build
     _says(
         "workflow commands", "::error::pwned\n::add-mask::x\n::stop-commands::t\n::set-output name=a::b\n  ::warning::w"
@@ -145,6 +152,7 @@ HOSTILE: tuple[Hostile, ...] = (
         "ok\r::error::pwned\u2028::error::pwned\x85::error::pwned\x0c::error::p",
     ),
     _says("pipeline commands", "##vso[task.setvariable variable=x]y\n##[group]z\n##teamcity[buildStatus text='x']"),
+    _says("pipeline commands in the middle", "done ##vso[task.complete result=Failed] ##[error]x ##[add-path]/tmp"),
     # what draws on a terminal
     _says("colors and screens", "\x1b[2J\x1b[1;1H\x1b[32mAll tests passed\x1b[0m\x1b[?1049h\x07"),
     _says(

@@ -196,6 +196,19 @@ FIELDS: tuple[str, ...] = (
     '{{"msg":"token:\\n{}"}}',
     "[password] => {}",
     "Setting environment: ['PATH=/bin', 'DB_PASSWORD={}']",
+    "DB_PASS={}",
+    "user=app pass={} host=db",
+    "pw: {}",
+    "the password is {}",
+    "password = {} and more words",
+    "암호는 {} 입니다",
+    "비밀번호：{}",
+    "Password for user admin: {}",
+    '{{"password_confirmation":"{}"}}',
+    "export REDISCLI_AUTH={}",
+    "jdbc:oracle:thin:scott/{}@//db:1521/shop",
+    "smbclient -L //nas -U app%{}",
+    "password='it''s-{}'",
 )
 #: Kind -> lines with a name-like secret of that kind.
 CARRIED: Mapping[str, tuple[str, ...]] = {

@@ -14,6 +14,7 @@ _SHORT: tuple[tuple[str, str], ...] = (
     (r"ldap(?:search|modify|add|delete|whoami|passwd)", r"-w {1,2}"),
     (r"sqlcmd", r"-P {0,2}"),
     (r"curl", r"(?:-u|-U|--user|--proxy-user)[ =]{0,2}['\"]?[^\s:'\"]{1,64}:"),
+    (r"(?:smbclient|smbget|rpcclient|net)", r"(?:-U|--user)[ =]{0,2}['\"]?[^\s%'\"]{1,64}%"),
     (r"openssl", r"-pass(?:in|out)? {1,2}pass:"),
 )
 

@@ -5,7 +5,8 @@ from app.pipeline.kinds.rule import COLOR, PLACEHOLDER, QUOTE, Rule, spelled
 
 #: Names of fields that hold secrets; what precedes them in the same word does not matter: `DB_PASSWORD`, `accessToken`.
 NAME = (
-    r"pass(?:word|wd|phrase|code)|pwd|pswd|secret[_.-]key[_.-]base|secret(?:[_.-]?access)?(?:[_.-]?key)?|api[_. -]?key"
+    r"pass(?:word|wd|phrase|code)(?:[_-]?(?:confirm(?:ation)?|again|repeat(?:ed)?|retyped?|plain(?:text)?))?"
+    r"|pwd|pswd|secret[_.-]key[_.-]base|secret(?:[_.-]?access)?(?:[_.-]?key)?|api[_. -]?key"
     r"|access[_.-]?key(?![_.-]?id)|private[_.-]?key|signing[_.-]?key|shared[_.-]?key|master[_.-]?key|auth[_.-]?key"
     r"|encryption[_.-]?key|account[_.-]?key|license[_.-]?key|hmac[_.-]?key|app(?:lication)?[_.-]?key|credentials?"
     r"|(?:auth|access|refresh|id|session|bearer|csrf"
@@ -59,8 +60,8 @@ FIELDS: tuple[Rule, ...] = (
             rf"""(?ix)(?:{NAME})\d{{0,3}}(?:
                   {_AROUND}{_GAP}*{_ASSIGNS}{_GAP}*{COLOR}{{0,2}}\[?(?:
                       \\{{1,7}}" {PLACEHOLDER}(?P<escaped>[^"\\\n]+)
-                    | "  {PLACEHOLDER}(?P<double>(?:[^"\\\n]|\\.)+)
-                    | '  {PLACEHOLDER}(?P<single>(?:[^'\\\n]|\\.)+)
+                    | "  {PLACEHOLDER}(?P<double>(?:[^"\\\n]|\\.|""(?=[\w!@$%*?-]))+)
+                    | '  {PLACEHOLDER}(?P<single>(?:[^'\\\n]|\\.|''(?=[\w!@$%*?-]))+)
                     | (?:&quot;|&[#]3[49];|%2[27]|\\{{1,4}}u002[27]) {PLACEHOLDER}
                       (?P<coded>[^"'\s&\\%]+(?:[&\\%](?!quot;|[#]3|2[27]|u00|\\)[^"'\s&\\%]*)*)
                   )

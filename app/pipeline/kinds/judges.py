@@ -2,6 +2,7 @@
 
 import base64
 import re
+import unicodedata
 
 #: Ends of file names and of systemd units, which look like domains.
 _NO_TLD = frozenset(
@@ -142,3 +143,61 @@ def mixed(value: str) -> bool:
 def opaque(value: str) -> bool:
     """Random rather than a name: long, with letters and digits."""
     return _opaque(value) and numbered(value) and bool(re.search(r"[A-Za-z]", value))
+
+
+#: Algorithms, encodings and things that are counted: letters and digits that nobody chose.
+_NAMES = re.compile(
+    r"(?i)(?:sha|md|aes|des|rsa|ecdsa|ed|base|utf|ntlmv|pbkdf|argon|scrypt|tls|sslv?|hmac|crypt|rc|http|oauth|x|h|v|p|r)"
+    r"[-_]?\d{1,4}(?:[-_./][\w./]{1,10})?|(?:[a-z]+[-_./])*(?:tests?|step|phase|stage|case|run|round|part|line|loop|opt|pass|check|job|node"
+    r"|attempt|iteration|level|group|block|batch|chunk|shard|suite|task|module|frame|stream|host|worker|user|id|item"
+    r"|page|version)[-_#]?\d+|\d+(?:st|nd|rd|th|ms|us|ns|m?s|m|h|d|kb?|mb?|gb?|of\d+)[,.;]?|0x[0-9a-f]+|[\w.-]*/.*"
+    r"|v?\d+(?:\.\d+)+[\w.-]*"
+)
+#: Words of states: what becomes of a password, not what it is.
+_STATES = re.compile(
+    r"(?i)(?:re)?(?:set|sent|new|old|same|must|should|cannot|can't|has|have|will|does|too|in|on|at|by|to|of|from|with|this|that"
+    r"|strong|weak|short|long|valid|good|bad|given|found|present|absent|default|default|optional|mandatory|needed|blank"
+    r"|passed|skipped|success(?:ful)?|failure|fail|denied|accepted|rejected|matched|stored|updated|verified|configured"
+    r"|enabled|disabled|prompt|stdin|always|never|login|input|locked|entered|provided|specified|supported|allowed"
+    r"|encrypted|hashed|encoded|all|any|done|pending|running|warning|auto|manual|system|local|remote|string|number"
+    r"|text|value|field)[,.;:!]?"
+)
+
+
+def chosen(value: str) -> bool:
+    """A letter and a digit among at least five characters, and neither an algorithm nor something counted."""
+    bare = value.rstrip(".,;:!?")
+    return (
+        present(bare)
+        and len(bare) >= 5
+        and bool(re.search(r"[A-Za-z]", bare) and re.search(r"\d", bare))
+        and not _NAMES.fullmatch(bare)
+        and not _EXPRESSION.fullmatch(bare)
+    )
+
+
+def named(value: str) -> bool:
+    """Where the label leaves no doubt any word will do that is no state."""
+    return assigned(value) and bool(re.search(r"[A-Za-z]|\d{4}", value)) and not _STATES.fullmatch(value)
+
+
+def phrase(value: str) -> bool:
+    """One or more words after `name = `, the first of them no state and no code."""
+    first = value.split(maxsplit=1)[0].rstrip(".,;:!?")
+    return assigned(first) and not _STATES.fullmatch(first)
+
+
+def uncommon(value: str) -> bool:
+    """As long as keys are and as mixed; not the path of one."""
+    return letters_and_digits(value) and not re.match(r"/[a-z]+/|\d{4}-\d\d-|0x", value) and len(set(value)) >= 10
+
+
+def resident(value: str) -> bool:
+    """A date of birth and a digit of sex and century, in digits of any width."""
+    digits = re.sub(r"\D", "", unicodedata.normalize("NFKC", value))
+    return bool(re.fullmatch(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[1-8]\d{6}", digits))
+
+
+def dialed(value: str) -> bool:
+    """As many digits as telephone numbers have (E.164), and no date."""
+    return 9 <= len(re.sub(r"\D", "", value)) <= 15 and not re.match(r"\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3}$", value)

@@ -1,4 +1,4 @@
-"""Secrets that people and programs name in passing: `the password is …`, `AUTH …`, `auth=('bob', '…')`, `pass=…`."""
+"""Secrets that people and programs name in passing: `the password is …`, `AUTH …`, `auth=('bob', '…')`."""
 
 from app.pipeline.kinds.judges import invented, mixed, present
 from app.pipeline.kinds.rule import PLACEHOLDER, Rule, spelled
@@ -30,16 +30,6 @@ PROSE: tuple[Rule, ...] = (
         trigger=rf"(?i:(?:{_SAID}){_PARTICLE}[ \t]{{1,4}}[^\s\"'=:]{{8}})|\bAUTH \S{{8}}",
         pattern=rf"(?i)(?:(?:{_SAID}){_PARTICLE}[ \t]{{1,4}}|AUTH ){PLACEHOLDER}(?P<value>[^\s\"'=:,;()]{{8,}})",
         accept=mixed,
-    ),
-    Rule(
-        # `pass` and `pw` are words of their own; only what looks chosen is a password
-        kind="SECRET",
-        trigger=r"(?i:pass|pw)[\"']?[ \t]*[:=][ \t]*[\"']?[^\s:=\"']{6}",
-        pattern=(
-            r"(?:(?<![A-Za-z])(?i:pass|pw)|(?<=[a-z])P(?:ass|w)|(?<=db)pass|(?<=user)pass|(?<=smtp)pass|(?<=mysql)pass)"
-            rf"[\"']?[ \t]*[:=][ \t]*[\"']?{PLACEHOLDER}(?P<value>[^\s\"',;&|<>)\]}}]{{6,}})"
-        ),
-        accept=invented,
     ),
     Rule(
         # a pair of user and password, and what SQL and code call

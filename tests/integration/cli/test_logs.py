@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,35 @@ def served(parts, environ) -> Iterator[str]:
 @pytest.fixture
 def client(served) -> Client:
     return Client(served, EVERYTHING)
+
+
+COMMANDS = "ERROR a ##vso[task.setvariable variable=x]y\n::error::b\n##[error]c\n"
+
+
+@pytest.mark.parametrize("runner", ["CI", "GITHUB_ACTIONS", "TF_BUILD"])
+@pytest.mark.parametrize("arguments", [(), ("-n",), ("--json",)])
+def test_where_a_runner_reads_along_no_record_is_a_command(run, environ, tmp_path, runner, arguments):
+    (tmp_path / "a.log").write_text(COMMANDS)
+    environ[runner] = "True"
+    said = run("filter", tmp_path / "a.log", *arguments).stdout
+    assert "task.setvariable" in said
+    assert not re.search(r"##\w*\[|^\s*::", said, re.MULTILINE)
+    if arguments == ("--json",):
+        assert "".join(json.loads(line)["text"] + "\n" for line in said.splitlines()) == COMMANDS
+
+
+def test_where_nobody_obeys_the_log_is_printed_as_it_is(run, environ, tmp_path):
+    (tmp_path / "a.log").write_text(COMMANDS)
+    environ["CI"] = "false"
+    assert run("filter", tmp_path / "a.log").stdout == COMMANDS
+
+
+def test_no_template_is_a_command_to_a_runner(run, tmp_path):
+    (tmp_path / "a.log").write_text(COMMANDS)
+    for arguments in ((), ("--json",)):
+        said = run("templates", tmp_path / "a.log", *arguments).stdout
+        assert "task.setvariable" in said
+        assert not re.search(r"##\w*\[", said)
 
 
 def test_records_are_printed_as_they_stand(run, file):
@@ -238,6 +268,18 @@ def test_a_dry_run_tells_what_would_be_asked_read_and_paid(run, served, file, pa
     assert "redacted: 1 secret" in rest[1]
     assert rest[2].startswith("  Would cost  at most $0.00")
     assert parts.analyses.submissions == []
+
+
+def test_a_dry_run_in_korean_is_all_in_korean(run, served, file):
+    first, *rest = run("submit", file, "--dry-run", "--language", "ko").stdout.splitlines()
+    assert first == f"{file}: 제출하지 않았습니다"
+    assert rest[0] == "  질문 대상  ollama tiny, 다음은 rules"
+    assert rest[1].startswith("  분석 범위  총 4줄: ")
+    assert rest[2].startswith("  예상 비용  최대 $0.00")
+    assert not re.search("[a-zA-Z]", rest[2])
+    by_rules = run("submit", file, "--dry-run", "--language", "ko", "--source", "rules").stdout
+    assert "내장 규칙" in by_rules
+    assert "모델에 묻지 않음" in by_rules
 
 
 def test_a_dry_run_says_when_there_is_nothing_to_pay_and_when_nobody_knows(run, served, file):

@@ -220,3 +220,20 @@ def test_github_annotates_the_file_and_writes_the_summary(run, logs, tmp_path, s
     assert lines[0].startswith(f"::notice file={logs / 'a.txt'},line=3,title=LOW%3A The database")
     assert lines[1].startswith(f"::error file={logs / 'b.log'},line=3,title=HIGH%3A The database")
     assert (tmp_path / "summary.md").read_text().count("### ") == 2
+
+
+def test_a_log_from_a_pipe_and_a_stored_one_can_be_given_a_name(run, server):
+    for arguments, stdin in ((("submit", "-"), b"ERROR x"), (("result", "1"), None)):
+        result = run(*arguments, "--format", "sarif", "--file", "logs/build.log", stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        (found,) = json.loads(result.stdout)["runs"]
+        assert found["artifacts"][0]["location"]["uri"] == "logs/build.log"
+        assert found["automationDetails"]["id"] == "bifrost/logs/build.log/"
+    assert "file=logs/build.log," in run("result", "1", "--format", "github", "--file", "logs/build.log").stdout
+
+
+def test_a_name_is_for_a_single_log(run, logs, server):
+    for arguments in (("submit", logs), ("result", "1", "2")):
+        result = run(*arguments, "--file", "a.log")
+        assert result.exit_code == 2
+        assert "--file is for a single log" in result.stderr

@@ -57,7 +57,7 @@ def test_a_model_answers_in_two_stages(store):
     made = kernel(store, scripted(answer()))
     found = made.answered(log=LOG, model="big")
     assert (found.status, found.provider, found.model, found.degraded) == (Status.COMPLETED, "ollama", "big", False)
-    assert [(line.line, line.text) for line in found.diagnosis.evidence] == [(2, "OOMKilled")]
+    assert [(line.line, line.text) for line in found.diagnosis.evidence] == [(2, "2026-01-01 12:00:01 ERROR OOMKilled")]
     assert found.usage.prompt_tokens == 100
     assert found.duration_seconds > 0
     assert made.attempts() == [("prepare", 1, "prepared"), ("infer", 1, "completed")]

@@ -1,14 +1,17 @@
 """Windows through the real store: what was paid for survives an attempt, and the end deletes it."""
 
+import json
 import threading
 import time
 
 import pytest
 
 from app.domain.analyses import Status
+from app.domain.diagnoses import Doubt
 from app.domain.errors import CancelRequested, ProviderThrottled, ProviderUnavailable
 from app.domain.ports import StopRequest
 from app.domain.readings import Progress, Reading
+from app.pipeline.grounding import UNSUPPORTED
 from app.pipeline.preparation import PreparationLimits
 from app.pipeline.windows import WindowLimits
 from tests.support.guards import guard
@@ -49,6 +52,21 @@ def test_windows_are_asked_and_their_cost_is_booked(store):
     assert len(provider.prompts) == 5
     assert (found.coverage.windows_asked, found.usage.prompt_tokens) == (3, 500)
     assert store.ask(BODIES) == 0
+
+
+def test_one_diagnosis_that_hides_what_was_found_in_a_part_is_doubted_in_every_form(store):
+    def talked_out_of_it(prompt, _watch) -> str:
+        answer = json.loads(quoting(prompt.messages[0].content)) | {"severity": "CRITICAL", "confidence": 1.0}
+        hidden = {"severity": "LOW", "evidence": [], "issues_found": False, "root_cause": "None at all."}
+        return json.dumps(answer | hidden if "<findings>" in prompt.messages[0].content else answer)
+
+    found = made(store, scripted(talked_out_of_it)).answered(log=LOG)
+    assert {Doubt.MILDER, Doubt.UNREAD} <= set(found.diagnosis.doubts)
+    assert found.coverage.windows > found.coverage.windows_asked
+    assert found.diagnosis.confidence <= UNSUPPORTED
+    assert found.diagnosis.evidence
+    assert "parts of the log were found to be worse, not all of its errors were read" in found.response
+    assert "None at all" not in found.response
 
 
 @pytest.mark.parametrize("error", [ProviderThrottled(retry_after=0.05), ProviderUnavailable()])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.domain.analyses import Language, Status
+from app.domain.analyses import Failure, Language, Status
 from app.domain.diagnoses import Diagnosis, Evidence, Severity
 from tests.support.parts import STRANGER
 
@@ -49,6 +49,14 @@ def test_a_report_has_the_format_asked_for(ended, query, media_type, start):
 def test_a_report_in_sarif_names_the_file(ended):
     run = json.loads(ended.get(f"{URL}?format=sarif&file=build.log").text)["runs"][0]
     assert run["artifacts"][0]["location"]["uri"] == "build.log"
+
+
+@pytest.mark.parametrize("format_", ["markdown", "plain", "github", "sarif"])
+def test_a_report_says_why_no_model_answered(ended, parts, format_):
+    error = Failure(code="provider_unavailable", detail="Nobody is there.", retryable=True)
+    parts.analyses.put(1, degraded=True, error=error)
+    said = ended.get(f"{URL}?format={format_}").text.replace("\\", "").replace("%3A", ":")
+    assert "since no model answered: Nobody is there (provider_unavailable)" in said
 
 
 def test_a_report_speaks_the_language_of_its_analysis(ended, parts):

@@ -70,6 +70,14 @@ def test_every_format_shows_every_end(format_, status, capsys):
     assert expected in out.replace("\\_", "_")
 
 
+@pytest.mark.parametrize("format_", [format_ for format_ in FORMATS if format_ != "json"])
+def test_a_degraded_answer_says_why_no_model_answered(format_, capsys):
+    error = {"code": "provider_unavailable", "detail": "Nobody is at the model's address.", "retryable": True}
+    show(analysis(degraded=True, provider="rules", error=error), name="a.log", format_=format_)
+    said = capsys.readouterr().out.replace("\\", "").replace("%3A", ":")
+    assert "since no model answered: Nobody is at the model's address (provider_unavailable)" in said
+
+
 def test_json_is_the_apis_object_and_cannot_act_on_a_terminal(capsys):
     raw = dict(analysis().raw) | {"new": "\x1b[2J\x9b\u202e"}
     show(read_analysis(raw), name="", format_="json")

@@ -111,7 +111,7 @@ def test_only_the_answer_names_what_the_model_did_not_see():
     )
     found = ground(said, prepared).diagnosis
     assert found.summary == "8.8.8.8 refused bob@example.com"
-    assert found.evidence[0].text == "8.8.8.8 refused"
+    assert found.evidence[0].text == "2025-03-18 ERROR 8.8.8.8 refused bob@example.com"
 
 
 def test_what_is_not_shown_is_not_kept_for_being_put_back():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from app.domain.diagnoses import Coverage, Diagnosis, Evidence, LeftOut, Severity
+from app.domain.diagnoses import Coverage, Diagnosis, Doubt, Evidence, LeftOut, Severity
 from app.pipeline import rendering
 from app.pipeline.escaping import printable
 
@@ -114,6 +114,17 @@ def test_a_healthy_log_is_said_to_be_healthy():
     assert rendering.github(healthy, None, language="ko").startswith("::notice title=이상 없음%3A ")
 
 
+@pytest.mark.parametrize("doubt", [Doubt.CONTRADICTED, Doubt.MILDER])
+@pytest.mark.parametrize("render", [rendering.plain, rendering.markdown, rendering.github])
+def test_an_all_clear_that_the_log_contradicts_gives_no_advice(render, doubt):
+    text = render(diagnosis(issues_found=False, doubts=(doubt,)), None)
+    assert "NO ISSUE" in text
+    assert "ERROR refused" in text
+    assert "db-1 refuses" not in text
+    assert "max_connections" not in text
+    assert "db-1 refuses" in render(diagnosis(doubts=(doubt,)), None)
+
+
 def test_an_issue_without_evidence_says_so():
     assert "none of the log's lines is quoted" in rendering.plain(diagnosis(evidence=()), None)
     assert "none of the log's lines is quoted" in rendering.markdown(diagnosis(evidence=()), None)
@@ -152,17 +163,24 @@ def test_nothing_hostile_reaches_a_terminal_or_a_runner(render, text):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", out)
     commands = [line for line in out.splitlines() if line.strip().startswith("::")]
     assert len(commands) == (1 if render is rendering.github else 0)
-    colors = r"" if render is rendering.github else r"(?!\[(?:error|warning|group)\])"
-    assert not re.search(rf"##{colors}\w*\[", out)
+    assert not re.search(r"##\w*\[", out)
 
 
-def test_evidence_is_quoted_as_it_stands_except_inside_of_a_command():
+def test_evidence_is_quoted_as_it_stands_except_for_what_a_runner_obeys():
     text = "##[error]Process completed with exit code 1.\x1b[0m"
     quoting = diagnosis(evidence=(Evidence(line=3, text=text),))
-    assert "3 | ##[error]Process completed with exit code 1.\n" in rendering.plain(quoting, None)
-    assert "3 | ##[error]Process completed with exit code 1.\n" in rendering.markdown(quoting, None)
+    assert "3 | # #[error]Process completed with exit code 1.\n" in rendering.plain(quoting, None)
+    assert "3 | # #[error]Process completed with exit code 1.\n" in rendering.markdown(quoting, None)
     assert rendering.quotes(quoting) == (("3", "##[error]Process completed with exit code 1."),)
     assert "##[" not in rendering.github(quoting, None)
+
+
+@pytest.mark.parametrize("render", [rendering.plain, rendering.markdown, rendering.github])
+def test_that_no_model_answered_is_said_with_the_reason(render):
+    said = render(diagnosis(), COVERAGE, degraded="The server is gone (x_y)").replace("\\", "")
+    assert "by the built-in rules, since no model answered: The server is gone (x_y)" in said.replace("%3A", ":")
+    assert "답하지 않아 내장 규칙이" in render(diagnosis(), COVERAGE, degraded="", language="ko")
+    assert "no model answered" not in render(diagnosis(), COVERAGE)
 
 
 def test_one_of_a_kind_is_told_in_the_singular():

@@ -33,11 +33,13 @@ _RESULT = {
     "message": (True, _TEXT),
     "locations": (False, [_LOCATION]),
     "relatedLocations": (False, [_LOCATION]),
+    "partialFingerprints": (False, {"primaryLocationLineHash": (False, str)}),
     "properties": (False, dict),
 }
 _DRIVER = {"name": (True, str), "version": (False, str), "rules": (False, [_RULE])}
 _RUN = {
     "tool": (True, {"driver": (True, _DRIVER)}),
+    "automationDetails": (False, {"id": (False, str)}),
     "language": (False, {"en", "ko"}),
     "artifacts": (
         False,
@@ -117,6 +119,40 @@ def test_several_logs_are_runs_of_one_document():
     assert [run["artifacts"][0]["location"]["uri"] for run in document["runs"]] == ["a.log", "b.log"]
 
 
+def ids(*reports: Report) -> list[str]:
+    return [run["automationDetails"]["id"] for run in written(*reports)["runs"]]
+
+
+def test_each_run_has_a_category_of_its_own():
+    named = [Report(diagnosis=diagnosis(), file=file) for file in ("a b.log", "/var/log/b.log", "./a b.log")]
+    assert ids(*named) == ["bifrost/a%20b.log/", "bifrost/var/log/b.log/", "bifrost/a%20b.log/3/"]
+    unnamed = [Report(diagnosis=diagnosis(), analysis=number) for number in (7, 9)]
+    assert ids(*unnamed) == ["bifrost/analysis-7/", "bifrost/analysis-9/"]
+    assert ids(unnamed[0]) == ["bifrost/log/"]
+
+
+def fingerprint(text: str, file: str | None = None) -> str:
+    found = diagnosis(evidence=(Evidence(line=1, text=text),))
+    return one(found, file=file)["results"][0]["partialFingerprints"]["primaryLocationLineHash"]
+
+
+def test_the_same_trouble_has_the_same_fingerprint_in_the_next_log():
+    before = fingerprint("2026-01-31 09:00:00 ERROR order 17 of 5f3e9a1b00c2 refused", "a.log")
+    assert before == fingerprint("2026-02-01 10:01:59 ERROR order 4 of 77aa9a1b00c2 refused", "./a.log")
+    assert before != fingerprint("2026-01-31 09:00:00 ERROR order 17 of 5f3e9a1b00c2 lost", "a.log")
+    assert before != fingerprint("2026-01-31 09:00:00 ERROR order 17 of 5f3e9a1b00c2 refused", "b.log")
+
+
+def test_that_no_model_answered_is_said_with_the_reason():
+    run = one(diagnosis(), degraded="The model is too slow (model_timeout)")
+    said = "by the built-in rules, since no model answered: The model is too slow (model_timeout)"
+    (warning,) = [note for note in run["invocations"][0]["toolExecutionNotifications"] if note["level"] == "warning"]
+    assert warning["message"]["text"] == f"Answered: {said}"
+    assert said in run["results"][0]["message"]["text"]
+    healthy = one(diagnosis(issues_found=False), degraded="x", language="ko")
+    assert "모델이 답하지 않아" in json.dumps(healthy, ensure_ascii=False)
+
+
 def test_a_log_from_a_pipe_has_no_address():
     place = one(diagnosis())["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"index": 0}
@@ -153,12 +189,12 @@ def test_nothing_hostile_is_active_in_a_message(text):
         assert not re.search(r"(?<!\{)(?:\{\{)*\{\d+\}", message)
         assert not re.search(r"\]\(", message)
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", message)
-    assert "##vso[" not in document
+    assert not re.search(r"##\w*\[", document)
     assert not re.search(r"^\s*::", document, re.MULTILINE)
     assert document.isprintable() or set(document) - {"\n"} <= set(filter(str.isprintable, document))
 
 
 def test_a_quote_in_a_snippet_is_the_line_itself():
-    found = diagnosis(evidence=(Evidence(line=0, text='{"level":"error"} [a](b)'),))
+    found = diagnosis(evidence=(Evidence(line=0, text='{"level":"error"} [a](b) ##[error]x'),))
     region = one(found)["results"][0]["locations"][0]["physicalLocation"]["region"]
-    assert region == {"startLine": 1, "snippet": {"text": '{"level":"error"} [a](b)'}}
+    assert region == {"startLine": 1, "snippet": {"text": '{"level":"error"} [a](b) ##[error]x'}}

@@ -35,7 +35,7 @@ def test_a_good_answer_becomes_a_grounded_diagnosis():
     asked = ask(scripted(answer()))
     assert (asked.provider, asked.model) == ("ollama", "tiny")
     assert asked.diagnosis.severity is Severity.HIGH
-    assert [(line.line, line.text) for line in asked.diagnosis.evidence] == [(2, "OOMKilled")]
+    assert [(line.line, line.text) for line in asked.diagnosis.evidence] == [(2, "ERROR OOMKilled")]
     assert (asked.coverage.evidence_cited, asked.coverage.evidence_dropped) == (1, 0)
     assert asked.diagnosis.summary in asked.response
     assert asked.usage.prompt_tokens == 100
