@@ -7,7 +7,7 @@ taken out one by one.
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import overload
 
@@ -20,9 +20,20 @@ class Lines(Sequence[str]):
 
     def __init__(self, blocks: Sequence[bytes] = ()) -> None:
         self._blocks = list(blocks)
-        self._first = list(accumulate((block.count(b"\n") + 1 for block in blocks), initial=0))
+        self._counted: Sequence[int] = ()
         #: Block -> the ends of its lines, newlines not counted; of blocks that a line was taken out of.
         self._ends: dict[int, Sequence[int]] = {}
+
+    @property
+    def _first(self) -> Sequence[int]:
+        """Index of the first line of each block, and how many lines there are."""
+        if not self._counted:
+            self.counted([block.count(b"\n") + 1 for block in self._blocks])
+        return self._counted
+
+    def counted(self, counts: Iterable[int]) -> None:
+        """Takes the number of lines in each block from whoever knows it: counting is a pass over the log."""
+        self._counted = list(accumulate(counts, initial=0))
 
     def __len__(self) -> int:
         return self._first[-1]
@@ -45,9 +56,9 @@ class Lines(Sequence[str]):
         for block in self._blocks:
             yield from block.decode().split("\n")
 
-    def blocks(self) -> Iterator[tuple[int, bytes]]:
-        """Every block with the index of its first line."""
-        return zip(self._first, self._blocks, strict=False)
+    def blocks(self) -> Iterator[bytes]:
+        """Every block."""
+        return iter(self._blocks)
 
     @property
     def numbers(self) -> range:

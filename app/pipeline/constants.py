@@ -66,7 +66,7 @@ def _status(mark: bytes, before: Iterable[bytes]) -> re.Pattern[bytes]:
     return re.compile(rb"%s(?:%s)\S*+ %s(%s)(?![\w.:%%/-])" % (mark, requests, _LINKS, _STATUS))
 
 
-_STATUSES = (_status(b" /", (b" /",)), _status(b"://", (b" http://", b" https://")))
+_STATUSES = {b" /": _status(b" /", (b" /",)), b"://": _status(b"://", (b" http://", b" https://"))}
 #: All of it in one pass, for whole logs: what tells lines apart is the last number of a match.
 _DIFFERENCES = _any(
     *(pattern % _NOT_200 for pattern in _OF_STATUS),
@@ -74,44 +74,47 @@ _DIFFERENCES = _any(
     rb"\b(?:%s) (?:https?:/)?/\S* %s%s(?:[^\w.:%%/-]|(?m:$))" % (b"|".join(_METHODS), _LINKS, _NOT_200),
 )
 
-_LAST = re.compile(rb"\d[\dA-Z.]*(?=\D*$)")
+#: What follows a number, and what one is made of.
+_NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
+_OF_NUMBERS = b"0123456789.ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 #: Digits that stay, hidden where no mask and no collapsing sees them: control characters cannot stand in a line.
 _HIDDEN = bytes(range(0x10, 0x1A))
 _HIDE = bytes.maketrans(b"0123456789", _HIDDEN)
-_SHOW = {hidden: str(digit) for digit, hidden in enumerate(_HIDDEN)}
-HIDDEN = re.compile("[\x10-\x19]")
+_SHOW = bytes.maketrans(_HIDDEN, b"0123456789")
 
 
 def hide(text: str) -> str:
     """`text` with the digits of its meaningful numbers hidden."""
     data = text.encode()
-    return _hidden(data, _meaningful(data)).decode()
+    hidden = _hidden(data, _meaningful(data))
+    return text if hidden is data else hidden.decode()
 
 
 def show(text: str) -> str:
     """Undo `hide`."""
-    return text.translate(_SHOW)
+    return text.encode().translate(_SHOW).decode()
 
 
 def hide_differences(data: bytes) -> bytes:
     """The same for a block of lines, at memory speed: the digits that may tell two lines of it apart are hidden."""
-    return _hidden(data, _different(data))
-
-
-def _different(data: bytes) -> Iterator[tuple[int, int]]:
+    parts: list[bytes] = []
+    done = 0
     for match in _DIFFERENCES.finditer(data):
-        last = _LAST.search(data, *match.span())
-        if last:
-            yield last.span()
+        start, end = match.span()
+        told = data[start:end].rstrip(_NO_DIGITS)
+        number = len(told.rstrip(_OF_NUMBERS))
+        parts += (data[done : start + number], told[number:].translate(_HIDE))
+        done = start + len(told)
+    return b"".join((*parts, data[done:])) if parts else data
 
 
 def _meaningful(data: bytes) -> Iterator[tuple[int, int]]:
     """Where the meaningful numbers of `data` (UTF-8) stand, in no order."""
     for match in _MEANINGS.finditer(data):
         yield match.span()
-    for pattern in _STATUSES:
-        for match in pattern.finditer(data):
+    for mark, pattern in _STATUSES.items():
+        for match in pattern.finditer(data) if mark in data else ():
             yield match.span(1)
 
 

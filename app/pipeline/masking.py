@@ -11,6 +11,7 @@ from app.pipeline.blocks import Lines
 from app.pipeline.kinds.places import PLACES
 from app.pipeline.kinds.rule import Place
 from app.pipeline.lines import latin1
+from app.pipeline.suspects import LOOKED_FOR, Suspects
 
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_\d{1,9}>")
 #: Bytes before and after a value that are looked at.
@@ -48,13 +49,15 @@ def own_places(patterns: Mapping[str, str]) -> tuple[Place, ...]:
     return tuple(Place(kind=kind, pattern=pattern, reversible=False) for kind, pattern in patterns.items())
 
 
-def mask(lines: Lines, policy: Mask, own: Sequence[Place] = ()) -> Masked:
+def mask(lines: Lines, policy: Mask, own: Sequence[Place] = (), suspects: Suspects | None = None) -> Masked:
     """Replace in place, line by line. Redaction comes first: this looks at what it left."""
+    suspects = suspects or Suspects(lines)
     given: dict[str, _Names] = {}
     placeholders: dict[str, str] = {}
     for place in (*own, *PLACES[policy]):
         pattern = re2.compile(place.pattern.encode(), latin1())
-        for number, (_, block) in enumerate(lines.blocks()):
+        for number in sorted(suspects.addressed) if place in LOOKED_FOR else lines.numbers:
+            block = lines.block(number)
             if pattern.search(block):
                 names = given.get(place.kind) or _Names(kind=place.kind, taken=_highest(lines, place.kind))
                 given[place.kind] = names
@@ -96,4 +99,4 @@ def _hidden(block: bytes, place_and_pattern: tuple[Place, "re2._Regexp[bytes]"],
 def _highest(lines: Lines, kind: str) -> int:
     """Placeholders of this kind that already stand in the log keep their numbers to themselves."""
     written = re.compile(rf"<{kind}_(\d{{1,9}})>".encode())
-    return max((int(number) for _, block in lines.blocks() for number in written.findall(block)), default=0)
+    return max((int(number) for block in lines.blocks() for number in written.findall(block)), default=0)

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from app.domain.logs import Level
 from app.pipeline.shapes import ANY, Shape
@@ -32,6 +33,8 @@ _MASKS = 4
 _LEAF = 32
 #: Words that are never variables: codes, and what is done to a resource.
 _FIXED = re.compile(r"\d|^\W?(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$")
+#: Words whose nature is remembered: a log has few, and each one is compared many times.
+_REMEMBERED = 1 << 14
 
 Key = tuple[Level, Shape]
 Words = tuple[str, ...]
@@ -56,6 +59,8 @@ def merge(shapes: Iterable[Key]) -> Mapping[Key, Words]:
 
 
 def _merge_bucket(keys: Sequence[Key], head: int) -> Mapping[Key, Words]:
+    if len(keys) == 1:
+        return {keys[0]: keys[0][1].words}
     careful = _merge_carefully(keys[:_CAREFUL], head)
     if len(keys) <= _CAREFUL:
         return careful
@@ -70,7 +75,7 @@ def _merge_quickly(keys: Sequence[Key], known: Iterable[Words], head: int) -> Ma
     merged: dict[Key, Words] = {}
     for key in keys:
         own = key[1].words
-        coarse = (*own[: head + 1], *(word if _FIXED.search(word) else ANY for word in own[head + 1 :]))
+        coarse = (*own[: head + 1], *(word if _fixed(word) else ANY for word in own[head + 1 :]))
         tries = (learned.get((mask, _masked(own, mask))) for mask in common)
         merged[key] = next((found for found in tries if found), coarse)
     return merged
@@ -97,7 +102,7 @@ def _merge_carefully(keys: Sequence[Key], head: int) -> Mapping[Key, Words]:
         cluster = placed.get(own)
         if cluster is None:
             first = own[head] if head < len(own) and ANY not in own[head] else ""
-            codes = tuple(word for word in own if _FIXED.search(word))
+            codes = tuple(word for word in own if _fixed(word))
             cluster = placed[own] = _place(leaves[first, *codes], own, head)
         cluster.members.append(key)
     return {key: tuple(cluster.words) for group in leaves.values() for cluster in group for key in cluster.members}
@@ -116,12 +121,13 @@ def _holes(shapes: Iterable[Words], head: int) -> Mapping[Words, Words]:
             siblings[index, total - hashes[index]] += 1
     found: dict[Words, Words] = {}
     for words, (total, hashes) in sums.items():
+        counts = [(siblings[i, total - hashes[i]], -i) for i in range(head, len(words))]
+        varied = [one for one in counts if one[0] >= _VALUES and not _fixed(words[-one[1]])]
+        if not varied:
+            continue
+        count, index = max(varied)
         spoken = sum(ANY not in word for word in words[head:])
         needed = _VALUES if spoken > 2 else _VALUES_OF_SHORT
-        count, index = max(
-            ((siblings[i, total - hashes[i]], -i) for i in range(head, len(words)) if not _FIXED.search(words[i])),
-            default=(0, 0),
-        )
         if count >= needed and words[-index] != ANY:
             found[words] = (*words[:-index], ANY, *words[-index + 1 :])
     return found
@@ -146,14 +152,30 @@ def _likeness(ours: Sequence[str], theirs: Sequence[str], head: int) -> float:
     same, different = 0, 0.0
     for own, other in zip(ours[head:], theirs[head:], strict=True):
         if own == other:
-            same += ANY not in own and any(map(str.isalpha, own))
+            same += _spoken(own)
         elif own != ANY:
             different += _difference(own, other)
     return same / (same + different) if same else 0.0
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _fixed(word: str) -> bool:
+    return bool(_FIXED.search(word))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _spoken(word: str) -> bool:
+    """Does it speak for a likeness? Neither a variable nor punctuation does."""
+    return ANY not in word and any(map(str.isalpha, word))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _value_like(word: str) -> bool:
+    return bool(_VALUE_LIKE.search(word))
 
 
 def _difference(own: str, other: str) -> float:
     key, equals, _ = own.partition("=")
     if equals and "=" in other and not other.startswith(f"{key}="):
         return _OTHER_KEY
-    return _VALUE if _VALUE_LIKE.search(own) and _VALUE_LIKE.search(other) else 1.0
+    return _VALUE if _value_like(own) and _value_like(other) else 1.0

@@ -11,7 +11,10 @@ from app.pipeline.kinds.rule import Place
 from app.pipeline.masking import needed
 from app.pipeline.prompting import overhead
 from app.pipeline.steps import GROUPING, STEPS, Draft
+from app.pipeline.templates import grouped
 from app.pipeline.windows import WindowLimits
+
+_BLANK = ord("b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +82,8 @@ def groups(log: str) -> list[int | None]:
     draft = Draft(text=log, max_line_chars=1000, max_templates=0, token_budget=0, overhead=0)
     for step in GROUPING:
         step(draft)
-    mining = draft.mining
-    assert mining is not None
-    return [None if draft.blank(index) else mining.template_of(index) for index in range(len(draft.lines))]
+    found = grouped(draft.reading).templates_of_lines()
+    return [None if letter == _BLANK else one for letter, one in zip(draft.reading.letters, found, strict=True)]
 
 
 def _coverage(draft: Draft, size: int, replaced: int) -> Coverage:

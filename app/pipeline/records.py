@@ -16,6 +16,7 @@ Each line becomes one letter, the log becomes a word, and a grammar over the let
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.domain.logs import Level
 from app.pipeline.levels import level_of
@@ -71,11 +72,12 @@ _WITHOUT_TIMES = re.compile(
 )
 
 
+#: Letters that are records by themselves, when there are no others.
+_ALONE = b"bpPoO"
 _NO_HEADS = re.compile(rb"[^hHoO]+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Face:
+class Face(NamedTuple):
     """What all lines of one skeleton have in common."""
 
     unwrapped: Unwrapped
@@ -107,6 +109,8 @@ def face(line: str) -> Face:
 
 def spans(letters: bytes, faces: Sequence[Face], of_line: Sequence[int]) -> list[Span]:
     """Records of more than one line. Every other line that is not blank is a record by itself."""
+    if not letters.translate(None, _ALONE):
+        return []
     headed = sum(map(letters.count, (b"h", b"H", b"o", b"O")))
     plain = letters.count(b"p") + letters.count(b"P")
     grammar = _WITH_TIMES if headed >= plain and headed > 0 else _WITHOUT_TIMES
@@ -145,6 +149,8 @@ _LETTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("n", _NODE_PLACE),
     ("v", _NODE_BANNER),
 )
+#: All of them in one look: the number of the group that matched is their place in the table.
+_ANY_LETTER = re.compile("|".join(f"({pattern.pattern})" for _, pattern in _LETTERS))
 
 
 def _letter(line: Unwrapped, level: Level) -> str:
@@ -153,7 +159,10 @@ def _letter(line: Unwrapped, level: Level) -> str:
         return "O" if loud else "o"
     if line.headed:
         return "H" if loud else "h"
-    return next((letter for letter, pattern in _LETTERS if pattern.match(line.payload)), "P" if loud else "p")
+    found = _ANY_LETTER.match(line.payload)
+    if found and found.lastindex:
+        return _LETTERS[found.lastindex - 1][0]
+    return "P" if loud else "p"
 
 
 def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds: tuple[int, int]) -> Span:
@@ -167,7 +176,8 @@ def _span(letters: bytes, faces: Sequence[Face], of_line: Sequence[int], bounds:
     if plain and level == Level.UNKNOWN and (b"t" in word or word[0] in b"xrnu"):
         level = Level.ERROR
     if telling < 0 and plain and level > head:
-        telling = next(i for i in range(stop - start) if faces[of_line[start + i]].level == level)
+        # none of them, when only the form of the record says so
+        telling = next((i for i in range(stop - start) if faces[of_line[start + i]].level == level), -1)
     return Span(start=start, stop=stop, telling=start + telling if telling > 0 else -1, level=level)
 
 

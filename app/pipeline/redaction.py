@@ -12,6 +12,7 @@ from app.pipeline.blocks import Lines
 from app.pipeline.kinds.rule import Rule
 from app.pipeline.lines import latin1
 from app.pipeline.secrets import RULES
+from app.pipeline.suspects import Places, Suspects, compiled
 
 _PLACEHOLDER = re.compile(rb"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 #: A key in PEM spans this many lines at most (RSA 16384 needs 200).
@@ -24,10 +25,6 @@ _GROUPS = ("value", "double", "single", "escaped", "spaced", "tight", "prose", "
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 #: A line inside of a key: base64 or a PEM header, whatever a collector put before it.
 _KEY_BODY = re.compile(r"(?:^|[\s\"|])(?:[A-Za-z0-9+/]{40,76}={0,2}(?:\\n)?|Proc-Type: .*|DEK-Info: .*)[\"'\s,}]*$")
-
-
-#: Where lines begin and end in a block.
-_Places = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,23 +68,24 @@ class _Ledger:
             self.counts[kind] = self.counts.get(kind, 0) + times
 
 
-def redact(lines: Lines) -> Redacted:
+def redact(lines: Lines, suspects: Suspects | None = None) -> Redacted:
     """Replace in place, line by line, so that line numbers stay true. Redacting again changes nothing."""
+    suspects = suspects or Suspects(lines)
     ledger: _Ledger | None = None
-    suspects: dict[int, _Places] = {}
+    places: dict[int, Places] = {}
     size = 0
     for number in lines.numbers:
-        found = _suspects(lines.block(number))
+        found = suspects.lines_with(_TRIGGERS, number)
         if found:
             ledger = ledger or _ledger(lines)
-            suspects[number] = found
+            places[number] = found
             size += sum(end - start for start, end in found)
             if size > _TOGETHER:
-                _redact_blocks(lines, suspects, ledger)
-                suspects, size = {}, 0
+                _redact_blocks(lines, places, (suspects, ledger))
+                places, size = {}, 0
     if ledger is None:
         return Redacted(counts={}, placeholders={})
-    _redact_blocks(lines, suspects, ledger)
+    _redact_blocks(lines, places, (suspects, ledger))
     ledger.count(repeats.hide(lines, ledger.irreversible()))
     return Redacted(counts=dict(sorted(ledger.counts.items())), placeholders=ledger.reversible)
 
@@ -95,38 +93,32 @@ def redact(lines: Lines) -> Redacted:
 def _ledger(lines: Lines) -> _Ledger:
     """A new one. Placeholders that already stand in the log keep their numbers to themselves."""
     ledger = _Ledger()
-    for _, block in lines.blocks():
+    for block in lines.blocks():
         for kind, number in _PLACEHOLDER.findall(block) if b"<" in block else ():
             ledger.last[kind.decode()] = max(ledger.last.get(kind.decode(), 0), int(number))
     return ledger
 
 
-def _suspects(block: bytes) -> _Places:
-    """Where the lines begin and end in which some rule's trigger fires. One pass of one automaton."""
-    found: list[tuple[int, int]] = []
-    end = 0
-    while end >= 0 and (match := _TRIGGERS.search(block, end)):
-        # a trigger may take the end of its line with it
-        end = block.find(b"\n", match.end() - 1)
-        found.append((block.rfind(b"\n", 0, match.start()) + 1, end if end >= 0 else len(block)))
-    return found
-
-
-def _redact_blocks(lines: Lines, suspects: dict[int, _Places], ledger: _Ledger) -> None:
+def _redact_blocks(lines: Lines, places: dict[int, Places], into: tuple[Suspects, _Ledger]) -> None:
     """Every rule, one after the other, on the lines that one of them may match."""
-    for changed in _redact_keys(lines, suspects, ledger) & suspects.keys():
-        suspects[changed] = _suspects(lines.block(changed))
-    text = b"\n".join(lines.block(number)[start:end] for number, found in suspects.items() for start, end in found)
-    for rule, finder, pattern in _COMPILED:
-        starts = [hit.start() for hit in finder.finditer(text)]
+    suspects, ledger = into
+    for changed in _redact_keys(lines, places, ledger):
+        suspects.look_again(changed)
+        if changed in places:
+            places[changed] = suspects.lines_with(_TRIGGERS, changed)
+    text = b"\n".join(lines.block(number)[start:end] for number, found in places.items() for start, end in found)
+    worth_trying = frozenset(_BY_WORDS.Match(text, True) or ())
+    for number, (rule, finder, pattern) in enumerate(_COMPILED):
+        starts = [hit.start() for hit in finder.finditer(text)] if number in worth_trying else ()
         if starts:
             text = _apply(rule, pattern, starts, (text.decode("latin-1"), ledger)).encode("latin-1")
+            worth_trying = frozenset(_BY_WORDS.Match(text, True) or ())
     clean = iter(text.decode("utf-8", "replace").encode().split(b"\n"))
-    for number, found in suspects.items():
+    for number, found in places.items():
         lines.rewrite(number, _spliced(lines.block(number), found, clean))
 
 
-def _spliced(block: bytes, places: _Places, clean: Iterator[bytes]) -> bytes:
+def _spliced(block: bytes, places: Places, clean: Iterator[bytes]) -> bytes:
     """`block` with the next clean lines in those places."""
     parts: list[bytes] = []
     done = 0
@@ -162,13 +154,13 @@ def _line_end(text: str, start: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _redact_keys(lines: Lines, suspects: Mapping[int, _Places], ledger: _Ledger) -> set[int]:
+def _redact_keys(lines: Lines, places: Mapping[int, Places], ledger: _Ledger) -> set[int]:
     """Private keys over several lines: each line of one becomes a placeholder, so that the count of lines stays.
 
     Returns the numbers of the blocks that have changed.
     """
     fresh: dict[int, str] = {}
-    for number, found in suspects.items():
+    for number, found in places.items():
         block = lines.block(number)
         for start, end in found:
             if _KEY_MARK in block[start:end]:
@@ -200,8 +192,17 @@ def _key_stop(lines: Lines, begin: int) -> int:
     return next((index for index in range(begin + 1, bound) if not _KEY_BODY.search(lines[index])), bound)
 
 
-_TRIGGERS = re2.compile("|".join(f"(?:{rule.trigger})" for rule in RULES).encode("latin-1"), latin1())
-_COMPILED = tuple(
-    (rule, re2.compile((rule.finder or rule.trigger).encode("latin-1"), latin1()), re.compile(rule.pattern, re.ASCII))
-    for rule in RULES
-)
+_TRIGGERS = compiled(*(rule.trigger for rule in RULES))
+_COMPILED = tuple((rule, compiled(rule.finder or rule.trigger), re.compile(rule.pattern, re.ASCII)) for rule in RULES)
+
+
+def _by_words() -> "re2.Filter[bytes]":
+    """Tells, by the words that a pattern cannot match without, which of `_COMPILED` may match a text."""
+    found = re2.Filter()
+    for _, finder, _ in _COMPILED:
+        found.Add(finder.pattern, latin1())
+    found.Compile()
+    return found
+
+
+_BY_WORDS = _by_words()

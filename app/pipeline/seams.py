@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import re2
-
 from app.pipeline.blocks import Lines
-from app.pipeline.kinds.fields import NAME_SEEN
-from app.pipeline.lines import latin1
+from app.pipeline.kinds.cuts import NAMED, SEEN
 from app.pipeline.redaction import redact
+from app.pipeline.suspects import Suspects, compiled
 
 #: Lines of one run that are joined at a time, and characters of each; those beyond are looked at by themselves.
 _RUN = 16
@@ -19,23 +17,8 @@ _PLACEHOLDER = re.compile(r"<([A-Z][A-Z0-9_]*)_(\d{1,9})>")
 _CRI = re.compile(r"\S{10,40} (stdout|stderr) ([PF]) ")
 _DOCKER = re.compile(r'\{"log":"')
 _DOCKER_END = re.compile(r'(?<!\\n)","stream":"\w{1,10}"[^\n]*$')
-#: What a line ends with whose secret is on the next one.
-_NAMED = (
-    rf"(?:(?:{NAME_SEEN})[\"']?[ \t]*(?:[:=][ \t]*(?:[|>][+-]?)?[ \t]*\\?|\\)"
-    r"|--?[\w-]*(?:password|passwd|token|secret|api-key)[ \t=]*\\)"
-)
-_MARKS = (
-    r"AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|eyJ|sk-|sk_live_|xox[abp]-|npm_|pypi-|hf_|AIza|SG\.|[Bb]earer |[Bb]asic "
-)
-_CUT = rf"(?:{_MARKS})[\w.+/=~-]*"
-_SEEN = re2.compile(
-    (
-        r'(?m:^\S{10,40} (?:stdout|stderr) P |^\{"log":".*(?:[^n]|[^\\]n)","stream":"'
-        rf"|(?i:{_NAMED})$|(?:{_CUT})(?:\n[\w.+/=~-]{{4,}}(?:[\s\"',;)}}\]]|\z)|\z))"
-    ).encode("latin-1"),
-    latin1(),
-)
-_ENDS_NAMED = re.compile(rf"(?i:{_NAMED})$")
+_SEEN = compiled(SEEN)
+_ENDS_NAMED = re.compile(rf"(?i:{NAMED})$")
 #: A token's rest, not the time that begins the next record.
 _CONTINUED = re.compile(r"(?!\d{4}[-/]\d\d[-/]|\d\d:)[\w.+/=~-]{4,}(?=$|[\s\"',;)}\]])")
 #: Longest end of a line that a name may take, with what follows it.
@@ -54,12 +37,13 @@ class _Piece:
     glue: str = ""
 
 
-def hide(lines: Lines) -> Mapping[str, int]:
+def hide(lines: Lines, suspects: Suspects | None = None) -> Mapping[str, int]:
     """Replace in place the parts of secrets that stand on several lines; how many secrets of each kind."""
+    suspects = suspects or Suspects(lines)
     counts: dict[str, int] = {}
     taken: dict[str, int] | None = None
     fresh: dict[int, str] = {}
-    for pieces in _runs(lines):
+    for pieces in _runs(lines, suspects):
         joined, places = _joined(lines, pieces)
         edits: list[tuple[_Piece, int, int, str]] = []
         for kind, start, stop in _secrets(joined):
@@ -79,14 +63,15 @@ def hide(lines: Lines) -> Mapping[str, int]:
         for piece, begin, end, name in reversed(edits):
             line = fresh.get(piece.index) or lines[piece.index]
             fresh[piece.index] = f"{line[:begin]}{name}{line[end:]}"
-    lines.replace(fresh)
+    for changed in lines.replace(fresh):
+        suspects.look_again(changed)
     return counts
 
 
-def _runs(lines: Lines) -> Iterator[list[_Piece]]:
+def _runs(lines: Lines, suspects: Suspects) -> Iterator[list[_Piece]]:
     """Lines that belong together, each run once."""
     behind = 0
-    for index in _suspects(lines):
+    for index in _cut(lines, suspects):
         if index < behind:
             continue
         pieces = _run(lines, index)
@@ -95,13 +80,15 @@ def _runs(lines: Lines) -> Iterator[list[_Piece]]:
             yield pieces
 
 
-def _suspects(lines: Lines) -> Iterator[int]:
-    for begin, block in lines.blocks():
-        number, counted = begin, 0
-        for match in _SEEN.finditer(block):
-            number += block.count(b"\n", counted, match.start())
-            counted = match.start()
-            yield number
+def _cut(lines: Lines, suspects: Suspects) -> Iterator[int]:
+    """Lines that may go on in their next one."""
+    for number in lines.numbers:
+        found = suspects.lines_with(_SEEN, number)
+        index, counted = lines.first(number) if found else 0, 0
+        for start, _ in found:
+            index += lines.block(number).count(b"\n", counted, start)
+            counted = start
+            yield index
 
 
 def _run(lines: Sequence[str], index: int) -> list[_Piece]:
@@ -200,7 +187,7 @@ def _secrets(text: str) -> Iterator[tuple[str, int, int]]:
 def _taken(lines: Lines) -> dict[str, int]:
     """Placeholders that already stand in the log keep their numbers to themselves."""
     highest: dict[str, int] = {}
-    for _, block in lines.blocks():
+    for block in lines.blocks():
         for kind, number in _PLACEHOLDER.findall(block.decode()) if b"<" in block else ():
             highest[kind] = max(highest.get(kind, 0), int(number))
     return highest

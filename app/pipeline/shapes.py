@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
-from app.pipeline.constants import HIDDEN, hide, show
+from app.pipeline.constants import hide, show
 from app.pipeline.levels import FIELDS, MESSAGES, WORDS
 from app.pipeline.records import Face
 
@@ -21,25 +22,39 @@ _TALKING = frozenset(
     ("error", "err", "exception", "reason", "cause", "logger", "component", "module", "method", "path", "route", "name")
 )
 
-#: Each alternative begins with a class of characters and looks back from there: `re` drops most of them at once.
+_DIGIT = re.compile(r"\d")
+_UUID = r"[0-9a-fA-F]{7}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"
+_IPV6 = r"(?:[0-9a-fA-F]{0,4}:){1,6}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])"
+_UNIT = r"(?:(?<=\d)(?:[nuµm]s|[smhBkMG]|[KMG]i?B)\b)?"
+#: In three branches, by the character that a variable part begins with: `re` tries every branch at every character, and
+#: most characters are letters inside of words, where none can begin. Order matters within a branch.
 _MASKS = re.compile(
-    r"""[0-9a-fA-F](?<!\w.)[0-9a-fA-F]{7}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
-      | \d{4}-\d\d-\d\d(?:[T\ ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?
-      | [MTWFS](?<!\w.)[a-z]{2}\ [JFMASOND][a-z]{2}\ +\d\d?\ \d\d:\d\d:\d\d\ (?:[A-Z]+\ )?\d{4}
-      | \d(?<!\w.)\d?/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:[\d:]+\ [+-]\d{4}
-      | <[A-Z_]+_\d+>
-      | 0(?<!\w.)[xX][0-9a-fA-F]+\b
-      | [0-9a-fA-F](?<![\w:.].)[0-9a-fA-F]{0,3}:(?:[0-9a-fA-F]{0,4}:){1,6}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])
-      | :(?<![\w:.].)(?:[0-9a-fA-F]{0,4}:){1,6}(?:[0-9a-fA-F]{1,4}|(?<=::))(?![\w:])
-      | [0-9a-f](?<!\w.)(?:(?<=\d)|(?=[a-f]*\d))[0-9a-f]*\b
-      | [0-9A-F](?<!\w.)(?:(?<=\d)|(?=[A-F]*\d))[0-9A-F]*\b
-      | [A-Za-z](?<!\w.)(?=[A-Za-z_-]{0,39}\d)[A-Za-z0-9_-]{19,}\b={0,2}
-      | \d(?<!\w.)(?=\d*[A-Za-z])[A-Za-z0-9_-]{19,}\b={0,2}
-      | -(?<=[a-z0-9]-)[0-9a-f]{8,10}-[a-z0-9]{5}\b
-      | '(?<=[\s(=:\[,]')[^'\n]{1,80}'(?![\w'])
-      | "(?<=[\s(\[]")[^"\s]{1,80}"(?![\w"])
-      | [-+]\d+(?:[.,:]\d+)*%? | \d+(?:[.,:]\d+)*%?
-      | [nuµm](?<=\d.)s\b | [smhBkMG](?<=\d.)\b | [KMG](?<=\d.)i?B\b
+    rf"""[A-Za-z](?<!\w.)(?:
+          (?<=[a-fA-F]){_UUID}
+        | (?<=[MTWFS])[a-z]{{2}}\ [JFMASOND][a-z]{{2}}\ +\d\d?\ \d\d:\d\d:\d\d\ (?:[A-Z]+\ )?\d{{4}}
+        | (?<=[a-fA-F])(?<![:.].)[0-9a-fA-F]{{0,3}}:{_IPV6}
+        | (?<=[a-f])(?=[a-f]*\d)[0-9a-f]*\b
+        | (?<=[A-F])(?=[A-F]*\d)[0-9A-F]*\b
+        | (?=[A-Za-z_-]{{0,39}}\d)[A-Za-z0-9_-]{{19,}}\b={{0,2}}
+        ){_UNIT}
+      | \d(?:
+          (?<=[0-9])(?<!\w.){_UUID}
+        | \d{{3}}-\d\d-\d\d(?:[T\ ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?
+        | (?<!\w.)\d?/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{{4}}:[\d:]+\ [+-]\d{{4}}
+        | (?<=0)(?<!\w.)[xX][0-9a-fA-F]+\b
+        | (?<=[0-9])(?<![\w:.].)[0-9a-fA-F]{{0,3}}:{_IPV6}
+        | (?<=[0-9])(?<!\w.)(?:[0-9a-f]*|[0-9A-F]*)\b
+        | (?<!\w.)(?=\d*[A-Za-z])[A-Za-z0-9_-]{{19,}}\b={{0,2}}
+        | \d*(?:[.,:]\d+)*%?
+        ){_UNIT}
+      | [<:'"+-](?:
+          (?<=<)[A-Z_]+_\d+>
+        | (?<=:)(?<![\w:.].){_IPV6}
+        | (?<=[a-z0-9]-)[0-9a-f]{{8,10}}-[a-z0-9]{{5}}\b
+        | (?<=[\s(=:\[,]')[^'\n]{{1,80}}'(?![\w'])
+        | (?<=[\s(\[]")[^"\s]{{1,80}}"(?![\w"])
+        | (?<=[-+])\d+(?:[.,:]\d+)*%?{_UNIT}
+        )
     """,
     re.VERBOSE,
 )
@@ -54,12 +69,13 @@ _THREAD = re.compile(
 _THREAD_OF_LOGGER = re.compile(r"^((?:\W?[A-Z]{3,8}\W{1,3})?)\[[^\[\]]{1,200}\](?= [\w$]+(?:\.[\w$<*>]+){2,})")
 #: A list of values counts as one, however long it is.
 _LIST = re.compile(r"<\*>(?:,? <\*>){2,}")
-_SPACES = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
-    """A line's words. `head` of them name the level and the speaker: shapes with other ones never merge."""
+class Shape(NamedTuple):
+    """A line's words. `head` of them name the level and the speaker: shapes with other ones never merge.
+
+    A tuple, because shapes are looked up in dictionaries all the time.
+    """
 
     words: tuple[str, ...]
     head: int
@@ -77,20 +93,30 @@ def shape(face: Face) -> Shape:
 
 def mask(text: str) -> str:
     """`text` with its variable parts as `<*>` and single spaces."""
-    hidden = _AFTER_STATUS.sub(rf"\1 {ANY}", hide(text))
-    masked = _JOINED.sub(ANY, _MASKS.sub(ANY, hidden))
+    hidden = hide(text) if _DIGIT.search(text) else text
+    masked = hidden if hidden is text else _AFTER_STATUS.sub(rf"\1 {ANY}", hidden)
+    masked = _MASKS.sub(ANY, masked)
+    several = masked.count(ANY) > 1
+    if several:
+        masked = _JOINED.sub(ANY, masked)
     if "[" in masked:
         masked = _THREAD_OF_LOGGER.sub(r"\1[<*>]", _THREAD.sub("[<*>]", masked, count=1), count=1)
-    masked = _LIST.sub(ANY, _SPACES.sub(" ", masked.strip()))
-    return show(masked) if HIDDEN.search(masked) else masked
+    masked = " ".join(masked.split())
+    if several:
+        masked = _LIST.sub(ANY, masked)
+    return masked if hidden is text else show(masked)
+
+
+@lru_cache(maxsize=4096)
+def _is_level(word: str) -> bool:
+    return word.strip("[]()<>|:,\"'-").lower().removeprefix("level=") in WORDS
 
 
 def _head(words: list[str]) -> int:
     """Words up to the level and the name of the logger or program behind it."""
     end = 0
     for index, word in enumerate(words[:6]):
-        bare = word.strip("[]()<>|:,\"'-").lower()
-        if bare.removeprefix("level=") in WORDS:
+        if _is_level(word):
             end = index + 1
         elif end == index and (word in ("-", "|", "[<*>]", "<*>", ":") or (word[:1] == "[" and word[-1:] == "]")):
             # what stands beside the level: thread, process, separators

@@ -6,7 +6,9 @@ of lines at a time (`translate`, `split`, a dictionary); no Python code runs per
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress
 
 from app.pipeline.blocks import Lines
@@ -45,8 +47,11 @@ def skeletons(lines: Lines) -> Skeletons:
     known = _Known()
     of_line: list[int] = []
     example: list[int] = []
-    for first, block in lines.blocks():
+    counts: list[int] = []
+    for block in lines.blocks():
+        first = len(of_line)
         bones = _bones(block, known)
+        counts.append(len(bones))
         numbers = list(map(known.__getitem__, bones))
         if known.count > len(example):
             places = dict(zip(reversed(numbers), range(first + len(numbers) - 1, first - 1, -1), strict=True))
@@ -57,6 +62,7 @@ def skeletons(lines: Lines) -> Skeletons:
             of_line = list(map(fewer.__getitem__, of_line))
             merged = dict(zip(reversed(fewer), reversed(example), strict=True))
             example = [merged[number] for number in range(known.count)]
+    lines.counted(counts)
     return Skeletons(of_line=of_line, example=example)
 
 
@@ -72,12 +78,18 @@ def _bones(block: bytes, known: "_Known") -> list[bytes]:
     return bones
 
 
-def _without_residue(bone: bytes) -> bytes:
-    rest = _RESIDUE.sub(lambda match: b"" if _of_an_id(match[0]) else match[0], bone)
+def _without_residues(bones: Sequence[bytes]) -> list[bytes]:
+    rests = _RESIDUE.sub(_left_of, b"\n".join(bones)).split(b"\n")
     # nothing but an id is not nothing either
-    return rest if rest.strip() or not bone.strip() else b"0"
+    return [rest if rest.strip() or not bone.strip() else b"0" for bone, rest in zip(bones, rests, strict=True)]
 
 
+def _left_of(match: re.Match[bytes]) -> bytes:
+    residue = match[0]
+    return b"" if _of_an_id(residue) else residue
+
+
+@lru_cache(maxsize=4096)
 def _of_an_id(residue: bytes) -> bool:
     """Words stay, and so do capitals by themselves, which may be levels, and dashes."""
     letters = residue.strip(b"-")
@@ -101,7 +113,7 @@ class _Known(dict[bytes, int]):
         self._look_at = _SEVERAL
 
     def __missing__(self, bone: bytes) -> int:
-        name = _without_residue(bone) if self._ids else bone
+        name = _without_residues((bone,))[0] if self._ids else bone
         number = self[bone] = self._numbers.setdefault(name, len(self._numbers))
         return number
 
@@ -126,7 +138,7 @@ class _Known(dict[bytes, int]):
             if len(self) > _REMEMBERED:
                 self.clear()
         else:
-            rests = {bone: _without_residue(bone) for bone in self}
+            rests = dict(zip(self, _without_residues(list(self)), strict=True))
             if 2 * len(set(rests.values())) <= len(rests):
                 self._ids = True
                 self._find_carriers()

@@ -16,6 +16,7 @@ from app.pipeline.ranking import first_significant, rank
 from app.pipeline.records import face, spans
 from app.pipeline.redaction import redact
 from app.pipeline.skeletons import skeletons
+from app.pipeline.suspects import Suspects
 from app.pipeline.templates import Mining, Reading, exemplified, mine
 from app.pipeline.windows import divide
 
@@ -70,9 +71,10 @@ def split(draft: Draft) -> None:
 
 def hide(draft: Draft) -> None:
     """Secrets become placeholders before anything else looks at the log."""
-    split_up = seams.hide(draft.lines)
-    redacted = redact(draft.lines)
-    masked = mask(draft.lines, draft.mask, draft.own_places)
+    suspects = Suspects(draft.lines)
+    split_up = seams.hide(draft.lines, suspects)
+    redacted = redact(draft.lines, suspects)
+    masked = mask(draft.lines, draft.mask, draft.own_places, suspects)
     counts = Counter(split_up) + Counter(redacted.counts) + Counter(masked.counts)
     draft.redactions = dict(sorted(counts.items()))
     draft.placeholders = {**redacted.placeholders, **masked.placeholders}
@@ -80,7 +82,7 @@ def hide(draft: Draft) -> None:
 
 def read(draft: Draft) -> None:
     """Skeletons, levels and records."""
-    if not draft.lines:
+    if not draft.lines.numbers:
         return
     bones = skeletons(draft.lines)
     faces = [face(draft.lines[index]) for index in bones.example]
@@ -126,5 +128,5 @@ def choose(draft: Draft) -> None:
 
 #: The policy. Redaction comes before anything is counted, compared or kept.
 STEPS: tuple[Callable[[Draft], None], ...] = (split, hide, read, group, choose)
-#: Those of them that only tell which lines are alike.
-GROUPING: tuple[Callable[[Draft], None], ...] = (split, read, group)
+#: Those of them that `templates.grouped` needs to tell which lines are alike.
+GROUPING: tuple[Callable[[Draft], None], ...] = (split, read)

@@ -13,6 +13,8 @@ from app.pipeline.shapes import Shape, shape
 #: Records kept word for word per template: the first, the last, and one that differs from both.
 EXEMPLARS = 3
 _PATTERN_CHARS = 400
+#: Lines that are looked at together for the last one of each unit.
+_TOGETHER = 4096
 #: Between the pattern of a record's head and that of the line that says why.
 _WHY = " … "
 
@@ -46,30 +48,6 @@ class Mined:
     starts: tuple[int, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mining:
-    """Templates in order of first occurrence; every record belongs to exactly one."""
-
-    templates: Sequence[Mined]
-    #: Unit of each line's record, -1 inside of a record and on blank lines; and unit -> template.
-    _unit_of_line: Sequence[int]
-    _owner: Mapping[int, int]
-    _spans: Sequence[Span]
-
-    def template_of(self, line: int) -> int:
-        """Index of the template that line `line` (0-based, not blank) belongs to."""
-        unit = self._unit_of_line[line]
-        if unit < 0:
-            at = bisect_right(self._spans, line, key=lambda span: span.start) - 1
-            unit = self._unit_of_line[self._spans[at].start]
-        return self._owner[unit]
-
-    @property
-    def records(self) -> int:
-        """Records in the log."""
-        return sum(template.count for template in self.templates)
-
-
 @dataclass(kw_only=True, slots=True)
 class _Unit:
     """Records that are equal but for digits. Lines are 0-based indices."""
@@ -89,23 +67,75 @@ class _Draft:
     units: dict[int, _Unit] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grouping:
+    """Which records are alike: drafts of templates in order of first occurrence. Each record belongs to one."""
+
+    drafts: Sequence[_Draft]
+    #: Unit of each line's record, -1 inside of a record and on blank lines; and unit -> template.
+    _unit_of_line: Sequence[int]
+    _owner: Mapping[int, int]
+    _spans: Sequence[Span]
+
+    def template_of(self, line: int) -> int:
+        """Index of the template that line `line` (0-based, not blank) belongs to."""
+        unit = self._unit_of_line[line]
+        if unit < 0:
+            at = bisect_right(self._spans, line, key=lambda span: span.start) - 1
+            unit = self._unit_of_line[self._spans[at].start]
+        return self._owner[unit]
+
+    def templates_of_lines(self) -> list[int | None]:
+        """The same of all lines; None of a blank one outside of records."""
+        found = [self._owner.get(unit) for unit in self._unit_of_line]
+        for span in self._spans:
+            found[span.start : span.stop] = [found[span.start]] * (span.stop - span.start)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mining:
+    """Templates in order of first occurrence, and which lines are theirs."""
+
+    templates: Sequence[Mined]
+    grouping: Grouping
+
+    def template_of(self, line: int) -> int:
+        """Index of the template that line `line` (0-based, not blank) belongs to."""
+        return self.grouping.template_of(line)
+
+    @property
+    def records(self) -> int:
+        """Records in the log."""
+        return sum(template.count for template in self.templates)
+
+
 def mine(reading: Reading) -> Mining:
-    """Count, shape and merge the records of a log."""
+    """Group the records of a log, count them and say what they look like."""
+    grouping = grouped(reading)
+    return Mining(templates=[_mined(draft) for draft in grouping.drafts], grouping=grouping)
+
+
+def grouped(reading: Reading) -> Grouping:
+    """Shape and merge the records of a log."""
     unit_of_line, kinds = _unite(reading)
     units = _units(reading, unit_of_line, kinds)
     weights: Counter[Key] = Counter()
     for unit in units.values():
         weights[unit.level, unit.shape] += unit.count
     words = merge(sorted(weights, key=lambda key: -weights[key]))
+    # units come in order of first occurrence, so that drafts do
     drafts: dict[tuple[Level, Words], _Draft] = {}
     for number, unit in units.items():
-        own = words[unit.level, unit.shape]
-        drafts.setdefault((unit.level, own), _Draft(level=unit.level, words=own)).units[number] = unit
-    ordered = sorted(drafts.values(), key=lambda draft: min(unit.first for unit in draft.units.values()))
-    return Mining(
-        templates=[_mined(draft) for draft in ordered],
+        own = unit.level, words[unit.level, unit.shape]
+        draft = drafts.get(own)
+        if draft is None:
+            draft = drafts[own] = _Draft(level=own[0], words=own[1])
+        draft.units[number] = unit
+    return Grouping(
+        drafts=list(drafts.values()),
         _unit_of_line=unit_of_line,
-        _owner={number: index for index, draft in enumerate(ordered) for number in draft.units},
+        _owner={number: index for index, draft in enumerate(drafts.values()) for number in draft.units},
         _spans=reading.spans,
     )
 
@@ -145,7 +175,7 @@ def _units(reading: Reading, of_line: Sequence[int], kinds: Mapping[int, tuple[i
     """Units with their counts. Per line only built-in functions run; Python code runs per span and per unit."""
     faces = reading.faces
     counts = Counter(of_line)
-    last = dict(zip(of_line, range(len(of_line)), strict=True))
+    last = _last(of_line)
     lines_of: Counter[int] = Counter()
     starts: dict[int, int] = {}
     for span in reading.spans:
@@ -167,6 +197,19 @@ def _units(reading: Reading, of_line: Sequence[int], kinds: Mapping[int, tuple[i
             last=last[number],
         )
     return units
+
+
+def _last(of_line: Sequence[int]) -> dict[int, int]:
+    """The last line of each unit. Many lines at a time, because most units stand in most runs of lines."""
+    last: dict[int, int] = {}
+    for end in range(len(of_line), 0, -_TOGETHER):
+        begin = max(end - _TOGETHER, 0)
+        run = of_line[begin:end]
+        fresh = set(run) - last.keys()
+        if fresh:
+            places = dict(zip(run, range(begin, end), strict=True))
+            last |= {number: places[number] for number in fresh}
+    return last
 
 
 class _Shapes:

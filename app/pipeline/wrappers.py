@@ -5,7 +5,7 @@ Only for recognizing: the line that is displayed stays as it stands.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -34,6 +34,8 @@ WRAPPERS: tuple[re.Pattern[str], ...] = (
     re.compile(r"\d{4}-\d\d-\d\dT[\d:.,]{8,18}(?:Z|[+-]\d\d:?\d\d) [\w.-]{1,255} (?=[\w./()-]{1,80}\[\d+\]: )"),
 )
 _LAYERS = 3
+#: Most lines have none, and one look tells.
+_WRAPPED = re.compile("|".join(wrapper.pattern for wrapper in WRAPPERS))
 
 #: When it happened, at the start of what the program wrote.
 TIMESTAMP = re.compile(
@@ -61,8 +63,7 @@ KLOG = re.compile(r"(?P<letter>[DIWEF])\d{4} \d\d:\d\d:\d\d\.\d{1,9} +\d+ (?:[\w
 _ACCESS = re.compile(rf"\S{{1,255}} \S{{1,80}} \S{{1,80}} \[\d\d/{_MONTH}/\d{{4}}:")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unwrapped:
+class Unwrapped(NamedTuple):
     """A line without its wrapping: what the program wrote, split into its time and the rest."""
 
     payload: str
@@ -87,7 +88,7 @@ def unwrap(line: str) -> Unwrapped:
 
 def _peel(line: str) -> tuple[str, bool]:
     syslog = False
-    for _ in range(_LAYERS):
+    for _ in range(_LAYERS if _WRAPPED.match(line) else 0):
         for number, wrapper in enumerate(WRAPPERS):
             match = wrapper.match(line)
             if match:
@@ -106,7 +107,8 @@ def _apart(payload: str, *, headed: bool, fields: Mapping[str, object] | None) -
     klog = KLOG.match(payload)
     if klog:
         end = klog.end()
-    return Unwrapped(payload=payload, message=payload[end:], headed=headed or end > 0 or bool(_ACCESS.match(payload)))
+    headed = headed or end > 0 or ("[" in payload and bool(_ACCESS.match(payload)))
+    return Unwrapped(payload=payload, message=payload[end:], headed=headed)
 
 
 def _end_of_time(payload: str) -> int:

@@ -1,4 +1,4 @@
-"""How fast a log becomes a prompt, everything from redaction to the token budget, and in how much memory.
+"""How fast a log becomes a prompt, everything from redaction by default to the token budget, and in how much memory.
 
 All of it is work of one thread, so that its processor time counts: what else runs on the machine matters less.
 """
@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from app.domain.analyses import Mask
 from app.pipeline.preparation import PreparationLimits, prepare
 from tests.bench.generating import generated_log
 from tests.bench.measures import Measure
@@ -59,12 +60,12 @@ def _alone(path: Path, *, times: int) -> dict[str, float]:
 
 
 def _main(path: Path, times: int) -> None:
-    prepare("ERROR warm up\n" * 10, limits=LIMITS, token_budget=8000)  # compiles the patterns
+    prepare("ERROR warm up\n" * 10, limits=LIMITS, token_budget=8000, mask=Mask.PUBLIC)  # compiles the patterns
     before, best, lines = _peak(), float("inf"), 0
     log = path.read_text(encoding="utf-8")
     for _ in range(times):
         began = time.process_time()
-        lines = prepare(log, limits=LIMITS, token_budget=8000).coverage.lines_total
+        lines = prepare(log, limits=LIMITS, token_budget=8000, mask=Mask.PUBLIC).coverage.lines_total
         best = min(best, time.process_time() - began)
     memory = (_peak() - before) / path.stat().st_size
     sys.stdout.write(json.dumps({"seconds": best, "lines": lines, "memory": memory}))

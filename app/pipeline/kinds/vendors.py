@@ -19,7 +19,7 @@ _TOKENS: tuple[tuple[str, str, str], ...] = (
     (
         # Entra ID's client secrets, personal tokens of Azure DevOps, keys of storage accounts
         "AZURE_KEY",
-        r"\dQ~[\w~.-]{31}|AZDO\w{4}\b|[\w/+]{8}==",
+        r"\dQ~[\w~.-]{31}|AZDO\w{4}\b|[\w/+]==",
         r"(?:[\w~.-]{3}\dQ~[\w~.-]{31,34}|\w{76}AZDO\w{4}|[A-Za-z0-9/+]{86}==)",
     ),
     ("DIGITALOCEAN_TOKEN", r"do[opr]_v1_[a-f0-9]{32}", r"do[opr]_v1_[a-f0-9]{32,64}"),

@@ -187,3 +187,11 @@ def test_a_line_of_an_access_log_begins_a_record_among_dated_lines():
     found, prepared = records("\n".join([dated, access.format(200), dated, access.format(502)]))
     assert prepared.coverage.records == 4
     assert found[-1][2] == Level.ERROR
+
+
+def test_a_record_that_only_its_form_makes_an_error_is_one():
+    found, _ = records("node:events:497\n\nsaid below\n    at the end\nanother line\n")
+    assert [(first, lines, level) for first, lines, level, _ in found] == [
+        (1, 3, Level.ERROR),
+        (5, 1, Level.UNKNOWN),
+    ]
