@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import structlog
 
@@ -21,6 +22,9 @@ _numbers = itertools.count(1)
 def pytest_configure() -> None:
     """A shell that starts us in the background has SIGINT ignored, and whoever we start would ignore it, too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # no test of ours is timed: an example that takes long on a busy machine is no failure
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

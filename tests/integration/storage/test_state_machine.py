@@ -22,7 +22,6 @@ def profile(examples: int, *phases: Phase, derandomize: bool = False) -> setting
     return settings(
         max_examples=examples,
         stateful_step_count=30,
-        deadline=None,
         database=None,
         phases=phases,
         derandomize=derandomize,

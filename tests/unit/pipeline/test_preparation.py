@@ -72,7 +72,6 @@ def test_a_line_that_is_empty_inside_of_its_wrapper_is_blank(wrapper):
     assert 2 in [line.number for line in prepared.shown]
 
 
-@settings(deadline=None)
 @given(LOGS, st.integers(500, 6000), st.integers(10, 30), st.sampled_from(["en", "ko"]))
 def test_any_text_is_prepared_every_line_is_accounted_for_and_the_prompt_fits(text, budget, most, language):
     cleaned = clean(text)
@@ -99,7 +98,7 @@ def test_any_text_is_prepared_every_line_is_accounted_for_and_the_prompt_fits(te
     assert prompt.tokens_estimated <= coverage.tokens_estimated
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(PIECE, max_size=40).map("".join))
 def test_preparing_is_deterministic(text):
     text = clean(text).text

@@ -218,7 +218,7 @@ PIECE = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(PIECE, min_size=20, max_size=250), st.sampled_from([2400, 3600]), st.integers(3, 8), st.data())
 def test_coverage_adds_up_whichever_windows_were_answered(pieces, budget, calls, data):
     text = clean("".join(pieces)).text

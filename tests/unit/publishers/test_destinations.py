@@ -134,7 +134,7 @@ _HOSTS = st.one_of(_WRITTEN_V4, _WRITTEN_V6, _NAMES)
 _ADDRESSES = st.lists(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6), _V4).map(str), min_size=1, max_size=3)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     host=_HOSTS,
     scheme=st.sampled_from(["http", "https"]),
