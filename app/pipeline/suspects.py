@@ -30,8 +30,9 @@ def compiled(*patterns: str) -> "re2._Regexp[bytes]":
 LOOKED_FOR = PLACES[Mask.PUBLIC]
 _ADDRESSES = compiled(*(place.pattern for place in LOOKED_FOR))
 _ANYTHING = compiled(*(rule.trigger for rule in RULES), SEEN, *(place.pattern for place in LOOKED_FOR))
-#: Suspicious lines of a block that are told apart; with more, the rest of the block is one of them.
-_MOST = 64
+#: Suspicious lines of a block that are told apart; with more, the rest of the block is one of them. To tell twice as
+#: many apart takes as long as to look at the whole block for each of the three.
+_MOST = 32
 
 
 class Suspects:

@@ -43,7 +43,7 @@ def test_a_line_that_is_suspicious_twice_is_hidden_twice():
     assert hidden(MAIL.strip() + " from 8.8.4.4") == ["2026-03-01T10:00:00Z INFO sent to <EMAIL_1> from <IP_1>"]
 
 
-@pytest.mark.parametrize("many", [1, 63, 64, 65, 500])
+@pytest.mark.parametrize("many", [1, 15, 16, 17, 32, 33, 500])
 def test_however_many_suspects_a_block_has_none_is_missed(many):
     told = hidden((QUIET + MAIL + PUBLIC) * many + QUIET * 40 + MAIL + PUBLIC)
     assert len(told) == 3 * many + 42
