@@ -5,12 +5,10 @@ from datetime import datetime
 
 import orjson
 
-from app.client.errors import UnexpectedAnswer
 from app.client.transport import Call, Transport
 
 _KEYS, _BUDGET, _AUDIT = "/api/v1/api-keys", "/api/v1/budget", "/api/v1/audit-log"
 _JSON = {"Content-Type": "application/json"}
-_PAGE = 500
 
 Object = Mapping[str, object]
 
@@ -23,7 +21,7 @@ class RemoteAdministration:
 
     def list_keys(self) -> Sequence[Object]:
         """All of the project, newest first, without their secrets."""
-        return self._items(self._send("GET", _KEYS))
+        return self._transport.items(self._send("GET", _KEYS))
 
     def create_key(
         self, name: str, scopes: Sequence[str], *, expires_at: datetime | None = None, **limits: int | None
@@ -56,25 +54,9 @@ class RemoteAdministration:
 
     def audit_log(self, filters: Mapping[str, str] | None = None, *, limit: int | None = None) -> Iterator[Object]:
         """Latest first, page after page, at most `limit`. `filters`: `actor`, `act`, `since`, `until`."""
-        left, cursor = limit, ""
-        while left is None or left > 0:
-            size = _PAGE if left is None else min(left, _PAGE)
-            query = {**(filters or {}), "limit": str(size)} | ({"cursor": cursor} if cursor else {})
-            page = self._transport.send(Call(method="GET", path=_AUDIT, query=list(query.items()))).body
-            items = self._items(page)
-            yield from items
-            cursor = str(page.get("next_cursor") or "")
-            if not cursor:
-                return
-            left = None if left is None else left - len(items)
+        return self._transport.listed(_AUDIT, filters, limit=limit)
 
     def _send(self, method: str, path: str, body: Object | None = None) -> Object:
         if body is None:
             return self._transport.send(Call(method=method, path=path)).body
         return self._transport.send(Call(method=method, path=path, body=orjson.dumps(body), headers=_JSON)).body
-
-    def _items(self, page: Object) -> Sequence[Object]:
-        items = page.get("items")
-        if not isinstance(items, list):
-            raise UnexpectedAnswer(f"{self._transport.url} answered with a list that has no items")
-        return items

@@ -102,18 +102,7 @@ class Client:
 
     def list(self, filters: Mapping[str, str] | None = None, *, limit: int | None = None) -> Iterator[RemoteAnalysis]:
         """Newest first, page after page, at most `limit`."""
-        left, cursor = limit, ""
-        while left is None or left > 0:
-            query = {**(filters or {}), "limit": str(min(left or 100, 100))} | ({"cursor": cursor} if cursor else {})
-            page = self._transport.send(Call(method="GET", path=_PATH, query=list(query.items())))
-            items = page.body.get("items")
-            if not isinstance(items, list):
-                raise UnexpectedAnswer(f"{self.url} answered with a list that has no items")
-            yield from (self._analysis(item) for item in items)
-            cursor = str(page.body.get("next_cursor") or "")
-            if not cursor:
-                return
-            left = None if left is None else left - len(items)
+        return map(self._analysis, self._transport.listed(_PATH, filters, limit=limit))
 
     def export(self, format_: str = "jsonl", filters: Mapping[str, str] | None = None) -> Iterator[bytes]:
         """All of them, newest first, as the bytes of a file: `jsonl` or `csv`. Raises also when it breaks off."""

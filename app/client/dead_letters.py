@@ -30,18 +30,7 @@ class RemoteDeadLetters:
         self, filters: Mapping[str, str] | None = None, *, limit: int | None = None
     ) -> Iterator[Mapping[str, object]]:
         """Latest failure first, page after page, at most `limit`."""
-        left, cursor = limit, ""
-        while left is None or left > 0:
-            query = {**(filters or {}), "limit": str(min(left or 100, 100))} | ({"cursor": cursor} if cursor else {})
-            page = self._transport.send(Call(method="GET", path=_PATH, query=list(query.items()))).body
-            items = page.get("items")
-            if not isinstance(items, list):
-                raise UnexpectedAnswer(f"{self._transport.url} answered with a list that has no items")
-            yield from items
-            cursor = str(page.get("next_cursor") or "")
-            if not cursor:
-                return
-            left = None if left is None else left - len(items)
+        return self._transport.listed(_PATH, filters, limit=limit)
 
     def get(self, letter_id: str) -> Mapping[str, object]:
         """One, with everything that was tried."""

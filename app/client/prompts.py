@@ -68,7 +68,7 @@ class RemotePrompts:
 
     def list(self) -> Sequence[Prompt]:
         """By name."""
-        return [self._prompt(one) for one in self._items("")]
+        return [self._prompt(one) for one in self._transport.items(self._send("GET", ""))]
 
     def get(self, name: str) -> Prompt:
         """One."""
@@ -76,7 +76,7 @@ class RemotePrompts:
 
     def versions(self, name: str) -> Sequence[PromptVersion]:
         """All of one, newest first."""
-        return [self._version(one) for one in self._items(f"/{name}/versions")]
+        return [self._version(one) for one in self._transport.items(self._send("GET", f"/{name}/versions"))]
 
     def version(self, name: str, version: int | str) -> PromptVersion:
         """By its number or by a label."""
@@ -122,12 +122,6 @@ class RemotePrompts:
         body = None if fields is None else orjson.dumps(fields)
         headers = None if fields is None else _JSON
         return self._transport.send(Call(method=method, path=_PATH + path, body=body, headers=headers)).body
-
-    def _items(self, path: str) -> Sequence[Mapping[str, object]]:
-        items = self._send("GET", path).get("items")
-        if not isinstance(items, list):
-            raise UnexpectedAnswer(f"{self._transport.url} answered with a list that has no items")
-        return items
 
     def _prompt(self, raw: Mapping[str, object]) -> Prompt:
         split = raw.get("split")

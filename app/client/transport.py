@@ -18,6 +18,8 @@ from app.domain.ports import Clock
 _BUSY = frozenset({429, 502, 503, 504})
 _CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 60.0
+#: Items of one page.
+_PAGE = 100
 _PIECE_BYTES = 64 * 1024
 #: Failures that may pass by themselves; a bad address or certificate does not.
 _PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -64,6 +66,29 @@ class Transport:
         self._session.headers.update({"User-Agent": f"bifrost-client/{__version__}", "Accept": "application/json"})
         if key := _key(api_key):
             self._session.headers["X-API-Key"] = key
+
+    def listed(
+        self, path: str, filters: Mapping[str, str] | None, *, limit: int | None
+    ) -> Iterator[Mapping[str, object]]:
+        """The items of a list, page after page, at most `limit`. Raises `ClientError`s."""
+        left, cursor = limit, ""
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(left, _PAGE)
+            query = {**(filters or {}), "limit": str(size)} | ({"cursor": cursor} if cursor else {})
+            page = self.send(Call(method="GET", path=path, query=list(query.items()))).body
+            items = self.items(page)
+            yield from items
+            cursor = str(page.get("next_cursor") or "")
+            if not cursor:
+                return
+            left = None if left is None else left - len(items)
+
+    def items(self, page: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+        """Those of one answer. Raises `UnexpectedAnswer`."""
+        items = page.get("items")
+        if not isinstance(items, list):
+            raise UnexpectedAnswer(f"{self.url} answered with a list that has no items")
+        return items
 
     def send(self, call: Call) -> Answer:
         """The answer when it is a success. Raises `ClientError`s."""

@@ -42,18 +42,7 @@ class RemoteWebhooks:
 
     def list(self, filters: Mapping[str, str] | None = None, *, limit: int | None = None) -> Iterator[Delivery]:
         """Latest event first, page after page, at most `limit`."""
-        left, cursor = limit, ""
-        while left is None or left > 0:
-            query = {**(filters or {}), "limit": str(min(left or 100, 100))} | ({"cursor": cursor} if cursor else {})
-            page = self._transport.send(Call(method="GET", path=_PATH, query=list(query.items()))).body
-            items = page.get("items")
-            if not isinstance(items, list):
-                raise UnexpectedAnswer(f"{self._transport.url} answered with a list that has no items")
-            yield from (self._delivery(item) for item in items)
-            cursor = str(page.get("next_cursor") or "")
-            if not cursor:
-                return
-            left = None if left is None else left - len(items)
+        return map(self._delivery, self._transport.listed(_PATH, filters, limit=limit))
 
     def redeliver(self, delivery_id: str) -> Delivery:
         """Send it again, now, whatever became of it."""

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
-import orjson
+from app.pipeline.wrappers import as_object
 
 #: Characters of a line that are looked at; wrappers of collectors come first.
 _WITHIN = 160
@@ -62,7 +62,7 @@ def time_reader(zone: tzinfo, now: datetime) -> Callable[[str], datetime | None]
     usual: list[tuple[re.Pattern[str], int]] = []
 
     def read(line: str) -> datetime | None:
-        fields = _object(line)
+        fields = as_object(line)
         if fields is None:
             return _as_before(line[:_WITHIN], usual, zone, now) or _of_text(line[:_WITHIN], zone, now, usual)
         values = (fields[name] for name in _FIELDS if name in fields)
@@ -147,17 +147,6 @@ def offset(text: str) -> tzinfo:
         raise ValueError(f"{text!r} is not an offset such as +09:00")
     span = timedelta(hours=int(found[2]), minutes=int(found[3]))
     return timezone(-span if found[1] == "-" else span)
-
-
-def _object(line: str) -> Mapping[str, object] | None:
-    text = line.strip()
-    if not (text.startswith("{") and text.endswith("}")):
-        return None
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)

@@ -78,11 +78,11 @@ class Unwrapped(NamedTuple):
 def unwrap(line: str) -> Unwrapped:
     """Take `line` (one physical line) apart. Looks at a bounded prefix of it, except for JSON."""
     payload, syslog = _peel(line)
-    fields = _object(payload)
+    fields = as_object(payload)
     if fields is not None and isinstance(fields.get("log"), str) and len(fields) <= 5:
         # Docker's json-file driver: {"log":"message\n","stream":"stderr","time":"…"}
         inner, _ = _peel(str(fields["log"]).removesuffix("\n"))
-        return _apart(inner, headed=False, fields=_object(inner))
+        return _apart(inner, headed=False, fields=as_object(inner))
     return _apart(payload, headed=syslog, fields=fields)
 
 
@@ -128,7 +128,7 @@ def _end_of_time(payload: str) -> int:
     return begin
 
 
-def _object(text: str) -> Mapping[str, object] | None:
+def as_object(text: str) -> Mapping[str, object] | None:
     """`text` as a JSON object; None when it is something else."""
     text = text.strip()
     if not (text.startswith("{") and text.endswith("}")):

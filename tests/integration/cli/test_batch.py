@@ -2,19 +2,16 @@
 
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from click.testing import CliRunner, Result
-from werkzeug.serving import make_server
 
 from app.cli.main import cli
 from app.container import Container, build
 from app.domain.analyses import Filter
-from app.domain.keys import Scope
 from app.settings import Settings
-from app.web import create_app
+from tests.support.served_container import commanded
 
 pytestmark = pytest.mark.integration
 
@@ -34,21 +31,8 @@ def container(database_url, redis_url) -> Iterator[Container]:
 @pytest.fixture
 def environ(container, tmp_path) -> Iterator[dict[str, str | None]]:
     """The API on a port of its own."""
-    server = make_server("127.0.0.1", 0, create_app(container), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield {
-            "BIFROST_URL": f"http://127.0.0.1:{server.server_port}",
-            "BIFROST_API_KEY": container.keys.create(name="t", project="default", scopes=frozenset(Scope)).token,
-            "BIFROST_DATA_DIR": str(tmp_path / "data"),
-            "BIFROST_DATABASE_URL": None,
-            "DATABASE_URL": None,
-        }
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with commanded(container, tmp_path / "data") as made:
+        yield made
 
 
 @pytest.fixture

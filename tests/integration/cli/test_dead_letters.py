@@ -1,20 +1,16 @@
 """`dead-letters` against the real application over the real database."""
 
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import make_server
 
 from app.cli.main import cli
-from app.cli.parts import quiet
 from app.container import Container, build
 from app.domain.analyses import Submission
-from app.domain.keys import Scope
 from app.settings import Settings
-from app.web import create_app
+from tests.support.served_container import commanded
 
 pytestmark = pytest.mark.integration
 
@@ -29,22 +25,8 @@ def container(database_url) -> Iterator[Container]:
 @pytest.fixture
 def run(container, tmp_path):
     """The command line, with a key for everything."""
-    server = make_server("127.0.0.1", 0, create_app(container), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    environ = {
-        "BIFROST_URL": f"http://127.0.0.1:{server.server_port}",
-        "BIFROST_API_KEY": container.keys.create(name="t", project="default", scopes=frozenset(Scope)).token,
-        "BIFROST_DATA_DIR": str(tmp_path),
-    }
-    try:
-        # the server runs in this process: its log would be among what the command prints
-        with quiet():
-            yield lambda *words: CliRunner(env=environ).invoke(cli, [str(word) for word in words])
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with commanded(container, tmp_path) as environ:
+        yield lambda *words: CliRunner(env=environ).invoke(cli, [str(word) for word in words])
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import logging
 import re
 import signal
 import subprocess
@@ -12,14 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
-from werkzeug.serving import make_server
 
 from app.client import ApiError, Client, Question
 from app.domain.analyses import Status
 from app.settings import Settings
-from app.web import create_app
 from tests.support.parts import EVERYTHING, Parts
+from tests.support.served_container import served
 from tests.support.waiting import until
 from tests.unit.api.test_reports import DIAGNOSIS
 
@@ -47,25 +44,16 @@ def parts() -> Parts:
 
 
 @pytest.fixture
-def served(parts, environ) -> Iterator[str]:
-    """The application itself, with parts in memory, at a port of loopback."""
-    # its log would stand among the results
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    server = make_server("127.0.0.1", 0, create_app(parts), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    environ["BIFROST_URL"] = f"http://127.0.0.1:{server.server_port}"
-    environ["BIFROST_API_KEY"] = EVERYTHING
-    yield environ["BIFROST_URL"]
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    structlog.reset_defaults()
+def url(parts, environ) -> Iterator[str]:
+    """The application itself, with parts in memory."""
+    with served(parts) as found:
+        environ |= {"BIFROST_URL": found, "BIFROST_API_KEY": EVERYTHING}
+        yield found
 
 
 @pytest.fixture
-def client(served) -> Client:
-    return Client(served, EVERYTHING)
+def client(url) -> Client:
+    return Client(url, EVERYTHING)
 
 
 COMMANDS = "ERROR a ##vso[task.setvariable variable=x]y\n::error::b\n##[error]c\n"
@@ -258,7 +246,7 @@ def test_the_client_fetches_reports(client, parts):
         client.logs.report(1, "pdf")
 
 
-def test_a_dry_run_tells_what_would_be_asked_read_and_paid(run, served, file, parts):
+def test_a_dry_run_tells_what_would_be_asked_read_and_paid(run, url, file, parts):
     result = run("submit", file, "--dry-run", "--service", "api")
     assert result.exit_code == 0, result.stderr
     first, *rest = result.stdout.splitlines()
@@ -270,7 +258,7 @@ def test_a_dry_run_tells_what_would_be_asked_read_and_paid(run, served, file, pa
     assert parts.analyses.submissions == []
 
 
-def test_a_dry_run_in_korean_is_all_in_korean(run, served, file):
+def test_a_dry_run_in_korean_is_all_in_korean(run, url, file):
     first, *rest = run("submit", file, "--dry-run", "--language", "ko").stdout.splitlines()
     assert first == f"{file}: 제출하지 않았습니다"
     assert rest[0] == "  질문 대상  ollama tiny, 다음은 rules"
@@ -282,18 +270,18 @@ def test_a_dry_run_in_korean_is_all_in_korean(run, served, file):
     assert "모델에 묻지 않음" in by_rules
 
 
-def test_a_dry_run_says_when_there_is_nothing_to_pay_and_when_nobody_knows(run, served, file):
+def test_a_dry_run_says_when_there_is_nothing_to_pay_and_when_nobody_knows(run, url, file):
     assert "nothing: no model is asked" in run("submit", file, "--dry-run", "--source", "rules").stdout
     assert "the built-in rules" in run("submit", file, "--dry-run", "--source", "rules").stdout
     assert "no price" in run("submit", file, "--dry-run", "--model", "unpriced").stdout
 
 
-def test_a_dry_run_for_programs_is_the_apis_object(run, served, file):
+def test_a_dry_run_for_programs_is_the_apis_object(run, url, file):
     plan = json.loads(run("submit", file, "--dry-run", "--format", "json").stdout)
     assert plan["chain"] == ["ollama", "rules"]
 
 
-def test_a_dry_run_of_several_logs_goes_on_behind_one_that_is_none(run, served, file, tmp_path):
+def test_a_dry_run_of_several_logs_goes_on_behind_one_that_is_none(run, url, file, tmp_path):
     large = tmp_path / "large.log"
     large.write_text("x" * 1001)
     result = run("submit", large, file, tmp_path / "nowhere.log", "--dry-run")
@@ -303,7 +291,7 @@ def test_a_dry_run_of_several_logs_goes_on_behind_one_that_is_none(run, served, 
     assert "nowhere.log" in result.stderr
 
 
-def test_a_dry_run_waits_while_the_server_reads_other_logs(run, served, file, parts):
+def test_a_dry_run_waits_while_the_server_reads_other_logs(run, url, file, parts):
     parts.previews._slots.acquire()
     freed = threading.Timer(0.3, parts.previews._slots.release)
     freed.start()

@@ -1,23 +1,19 @@
 """`webhooks` against the real application over the real database."""
 
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import make_server
 
 from app.cli.main import cli
-from app.cli.parts import quiet
 from app.client import Client, Delivery
 from app.client.errors import ApiError
 from app.container import Container, build
 from app.domain.analyses import Submission
-from app.domain.keys import Scope
 from app.settings import Settings
-from app.web import create_app
 from tests.support.receivers import SECRET, Receiver, say
+from tests.support.served_container import commanded
 
 pytestmark = pytest.mark.integration
 
@@ -31,23 +27,10 @@ def container(database_url) -> Iterator[Container]:
 
 
 @pytest.fixture
-def environ(container, tmp_path) -> Iterator[dict[str, str]]:
+def environ(container, tmp_path) -> Iterator[dict[str, str | None]]:
     """A server, and a key for everything."""
-    server = make_server("127.0.0.1", 0, create_app(container), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        # the server runs in this process: its log would be among what the command prints
-        with quiet():
-            yield {
-                "BIFROST_URL": f"http://127.0.0.1:{server.server_port}",
-                "BIFROST_API_KEY": container.keys.create(name="t", project="default", scopes=frozenset(Scope)).token,
-                "BIFROST_DATA_DIR": str(tmp_path),
-            }
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with commanded(container, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
