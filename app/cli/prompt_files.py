@@ -24,6 +24,8 @@ from app.pipeline.prompt_files import PromptFile, read, write
 from app.pipeline.wording import problems
 
 _LABELS = "labels.yaml"
+#: Of a file; the server's own limit, `prompts.max_text_chars`, is far below.
+_MOST_BYTES = 1_000_000
 
 
 @click.command()
@@ -78,6 +80,8 @@ def import_(*, directory: Path, with_labels: bool) -> None:
 def read_text(path: Path) -> str:
     """A file for people to write. Ends the command when it cannot be read."""
     try:
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise Stop(f"{path}: {size:,} bytes are no prompt. A text has some thousand characters.")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -17,6 +17,7 @@ from app.domain.errors import (
     ProviderTimeout,
     ProviderUnavailable,
 )
+from app.pipeline.naming import hidden
 
 #: A hint beyond a day is a mistake of the server; how much of it is obeyed is the services' decision.
 MAX_HINT = 86_400.0
@@ -92,13 +93,14 @@ def _kind(refusal: Refusal, signals: Signals) -> type[ProviderError]:
 
 
 def _quoted(refusal: Refusal, secrets: Sequence[str]) -> str:
-    words = " ".join(f"{refusal.code} {refusal.message}".split())[:_QUOTED]
+    words = " ".join(f"{refusal.code} {refusal.message}".split())[: 2 * _QUOTED]
     windows = [words[at : at + _WINDOW] for at in range(max(1, len(words) - _WINDOW + 1))]
     if not words or any(window in secret for secret in secrets if secret for window in windows):
         return ""
     if any(secret in words for secret in secrets if secret):
         return ""
-    return f" ({words.rstrip('.')})"
+    # this stands in answers and in our log: whatever the server repeats, no secret does; whole, a secret is recognized
+    return f" ({str(hidden(words, {}))[:_QUOTED].rstrip('.')})"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

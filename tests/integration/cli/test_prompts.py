@@ -157,6 +157,11 @@ def test_a_file_that_cannot_be_read_is_told_and_nothing_is_stored(run, tmp_path,
     assert len(run("prompts", "list").stdout.splitlines()) == 1
 
 
+def test_a_file_that_is_no_prompt_is_not_sent(run, write):
+    done = run("prompts", "create", "triage", "--en", write("x" * 1_000_001))
+    assert (done.exit_code, "1,000,001 bytes are no prompt" in done.stderr) == (2, True)
+
+
 def test_a_diagnosis_is_rated(run, container):
     project = container.keys.list()[0].project_id
     submitted = container.analyses.submit(Submission(project_id=project, log="ERROR x", source=Source.RULES))

@@ -91,6 +91,13 @@ def test_a_message_that_repeats_a_secret_is_not_quoted(message):
     assert error.detail == "The server answered 400."
 
 
+def test_a_secret_that_the_server_tells_is_hidden():
+    told = Refusal(status=500, code="boom", message="cannot log in, password=" + "hunter" + "2 was refused")
+    error = error_of(told, "ollama at 127.0.0.1", (), secrets=())
+    assert "password=<SECRET> was refused" in error.detail
+    assert "hunter" not in error.detail
+
+
 def test_a_message_is_quoted_in_one_short_line():
     error = error_of(Refusal(status=400, message="a\nb\t" + "c" * 10_000), "The server", (), secrets=("",))
     assert "a b ccc" in error.detail
